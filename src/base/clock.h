@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdint.h>
+
+/*
+ * The two clocks that are used, in nanoseconds.  Whatever decides by time takes it as an argument,
+ * so that it can be tested without waiting; only the edges ask here.
+ */
+#define NSEC_PER_USEC UINT64_C(1000)
+#define NSEC_PER_MSEC UINT64_C(1000000)
+#define NSEC_PER_SEC UINT64_C(1000000000)
+
+/* CLOCK_MONOTONIC: for intervals, deadlines, heartbeats.  The same in every process. */
+uint64_t clock_monotonic_ns(void);
+
+/* CLOCK_REALTIME, since the epoch: for names of files, and what people read. */
+uint64_t clock_utc_ns(void);

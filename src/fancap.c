@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/log.h"
+
+int main(void)
+{
+	log_open("fancap");
+	return 0;
+}
