@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "ledger/counters.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The ledger: a file of fixed layout in the runtime directory, mapped by the daemon and by the
+ * tools.  What must outlive a worker is here and in the stage.
+ *
+ * A header; one record for each interface and one for each slot, written by the supervisor; one
+ * record for each slot's worker, written by that worker alone (by the supervisor once the worker
+ * is reaped).  Fields that stand alone are read and written as atomics; what belongs together is
+ * in the commit record, kept twice.
+ */
+
+enum {
+	LEDGER_VERSION = 1,
+	LEDGER_NAME_LENGTH = 512, /* of a file, relative to the output directory, with its NUL */
+	LEDGER_INTERFACE_LENGTH = 64,
+	LEDGER_MARKS = 64,
+};
+
+/* As SPEC section 7 names them. */
+enum ledger_state {
+	STATE_WAITING,
+	STATE_STARTING,
+	STATE_ARMED,
+	STATE_RUNNING,
+	STATE_STOPPING,
+	STATE_GONE,
+	STATE_COUNT_,
+};
+
+struct ledger_header {
+	char magic[8]; /* "fancapL" */
+	uint32_t version;
+	uint32_t header_size; /* each record lies at a multiple of its size behind its first */
+	uint32_t interface_count, interface_size;
+	uint32_t slot_count, slot_size;
+	uint32_t worker_count, worker_size; /* as many as slots */
+	uint64_t interfaces_at, slots_at, workers_at;
+	uint64_t size;          /* of the whole file */
+	char sensor[40];        /* NUL-terminated */
+	_Atomic uint32_t pid;   /* of the supervisor; 0 once it has ended in order */
+	_Atomic uint32_t state; /* enum ledger_state of the sensor */
+	_Atomic uint64_t started_utc_ns;
+	_Atomic uint64_t imbalance; /* 1 once books did not balance */
+};
+
+struct ledger_interface {
+	char name[LEDGER_INTERFACE_LENGTH];
+	uint32_t first_slot, slot_count;
+	_Atomic uint32_t state;
+	_Atomic uint64_t nic_dropped;
+};
+
+struct ledger_slot {
+	uint32_t interface; /* which record above */
+	uint32_t worker;    /* number within the interface */
+	_Atomic uint32_t pid;
+	_Atomic uint32_t state;
+	_Atomic uint32_t generation;
+	_Atomic uint64_t takeovers;
+	_Atomic uint64_t gaps;
+	_Atomic uint64_t restarts;
+	_Atomic uint64_t packets_per_second; /* over the last report interval, offered */
+	_Atomic uint64_t bytes_per_second;   /* over the last report interval, written */
+};
+
+/* The kernel's answer to PACKET_STATISTICS, which goes straight here (capture/ring.h). */
+struct ledger_statistics {
+	uint32_t packets, drops, freezes;
+};
+
+/* Where packets end in the stage; all counts are of this mark alone. */
+struct ledger_mark {
+	uint64_t end; /* stream offset behind its last byte */
+	uint64_t packets;
+	uint64_t bytes; /* captured */
+	uint64_t truncated_snaplen;
+	uint64_t truncated_block;
+};
+
+/* A file on its way; name[0] is 0 where there is none. */
+struct ledger_segment {
+	char name[LEDGER_NAME_LENGTH]; /* final name, relative; the file has .part behind it */
+	uint64_t inode;                /* 0: the name is meant, the file not yet made */
+	uint64_t start;                /* stream offset of its first byte */
+	uint64_t end;                  /* stream offset behind its last byte, once closing */
+	uint64_t packets;              /* committed to it */
+	uint64_t first_ns, last_ns;    /* least and greatest stamp */
+	uint64_t begun_utc_ns;         /* for the rotation's interval */
+	uint64_t dropped_before, discarded_before; /* the counters when it was begun */
+};
+
+/* The commit record: see DESIGN, "Exactly once". */
+struct ledger_commit {
+	uint64_t ring_cookie;  /* SO_COOKIE; block numbers are valid only with it */
+	uint64_t block_number; /* seq_num of the last ring block done */
+	uint64_t flushed;      /* stream offsets: flushed <= filled <= flushed + size */
+	uint64_t filled;
+	uint32_t statistics_slot; /* the one whose content is in the counters */
+	uint32_t mark_count;
+	struct counters counters;
+	struct ledger_segment open, closing;
+	struct ledger_mark marks[LEDGER_MARKS];
+};
+
+struct ledger_copy {
+	_Atomic uint64_t sequence; /* 0: not valid */
+	struct ledger_commit commit;
+};
+
+struct ledger_worker {
+	_Atomic uint64_t heartbeat_ns; /* CLOCK_MONOTONIC */
+	_Atomic uint32_t in_storage;   /* 1 before a storage call that may block, 0 after */
+	_Atomic uint64_t blocks;       /* committed since the process started */
+	struct ledger_statistics statistics[2];
+	struct ledger_copy copies[2];
+};
+
+struct ledger;
+
+/* What a new ledger is for. */
+struct ledger_shape {
+	const char *sensor;
+	size_t interface_count;
+	const struct ledger_shape_interface {
+		const char *name;
+		size_t workers;
+	} * interfaces;
+};
+
+/*
+ * Make a ledger as `ledger` in the directory, in place of one that is there, mode 0640, its space
+ * taken with posix_fallocate, mapped shared and prefaulted.  Every process forked later shares it.
+ * Returns 0, or the failed call's negative errno.
+ */
+int ledger_create(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape);
+
+/*
+ * Map the ledger that is there, for reading.  Returns 0, -ENOENT where there is none, -EBADMSG for
+ * one that does not hold together (every offset and count is checked against the file's size).
+ */
+int ledger_open(struct ledger **ret_ledger, int directory);
+
+/* Unmap; NULL is allowed. */
+void ledger_close(struct ledger *ledger);
+
+struct ledger_header *ledger_header(const struct ledger *ledger);
+struct ledger_interface *ledger_interface(const struct ledger *ledger, size_t index);
+struct ledger_slot *ledger_slot(const struct ledger *ledger, size_t index);
+struct ledger_worker *ledger_worker(const struct ledger *ledger, size_t slot);
+
+/* Store a commit over the older copy; one writer at a time.  Does not block. */
+void ledger_commit_write(struct ledger_worker *worker, const struct ledger_commit *commit);
+
+/*
+ * Copy the newest commit out, without a lock, from any process.  Returns 0, -ENODATA where there
+ * is none yet, or -EAGAIN after many tries against a writer that kept changing it.
+ */
+int ledger_commit_read(const struct ledger_worker *worker, struct ledger_commit *ret_commit);
+
+/* The state's name, such as "running". */
+const char *ledger_state_name(enum ledger_state state);
