@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reads pcap files and says whether each numbered frame of the plan is in them exactly once, byte
+ * for byte as it was sent.  One object of JSON on stdout; exit 1 where anything is wrong.
+ *
+ * The worker of a file is that of --worker before it, else the number before the date in its name.
+ */
+#include "support/numbered.h"
+#include "support/pcap_file.h"
+
+#include "base/array.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	WORKERS_MAX = 256,
+	ANY = -1,
+};
+
+struct file {
+	const char *path;
+	int worker;
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint64_t packets;
+};
+
+struct check {
+	struct numbered_plan plan;
+	int64_t missing_allowed; /* exactly so many, or ANY */
+	int64_t only_flow;       /* the frames of this flow and no others, or ANY */
+	uint64_t snaplen;
+	bool ordered;
+	bool whole_flows; /* each flow in the files of one worker */
+	bool nanoseconds;
+	int worker; /* of the files that follow, or ANY: by their names */
+	struct file *files;
+	size_t file_count;
+
+	uint8_t *found;       /* a bit for each number of the plan */
+	uint16_t *flow_owner; /* worker + 1 of each flow */
+	uint8_t *flow_split;
+	uint64_t workers[WORKERS_MAX];
+	uint64_t expected;
+	uint64_t packets;
+	uint64_t missing;
+	uint64_t doubled;
+	uint64_t damaged;
+	uint64_t foreign;
+	uint64_t unexpected;
+	uint64_t out_of_order;
+	uint64_t flows_split;
+	uint64_t bad_files;
+};
+
+static int usage(void)
+{
+	fprintf(stderr,
+	    "usage: check_numbered " NUMBERED_OPTIONS_HELP
+	    "\n  [--missing=N|any] [--only-flow=N] [--snaplen=N] [--ordered] [--whole-flows]\n"
+	    "  [--microseconds] [--worker=N] FILE...\n");
+
+	return 64;
+}
+
+/* SENSOR-INTERFACE-WORKER-YYYYMMDDTHHMMSSZ: the number before the last such date. */
+static int worker_of_name(const char *path)
+{
+	int worker = 0;
+
+	for (const char *at = path; (at = strchr(at, '-')) != NULL; at++) {
+		const char *digits = at;
+
+		if (strspn(at + 1, "0123456789") != 8 || at[9] != 'T')
+			continue;
+		while (digits > path && isdigit((unsigned char)digits[-1]))
+			digits--;
+		worker = digits == at ? 0 : atoi(digits);
+	}
+
+	return worker;
+}
+
+static int add_file(struct check *check, const char *path)
+{
+	int worker = check->worker == ANY ? worker_of_name(path) : check->worker;
+
+	check->files[check->file_count++] =
+	    (struct file) { .path = path, .worker = worker % WORKERS_MAX };
+
+	return 0;
+}
+
+static int parse_or_any(const char *text, int64_t *ret_value)
+{
+	uint64_t value;
+
+	if (strcmp(text, "any") == 0) {
+		*ret_value = ANY;
+		return 0;
+	}
+	if (numbered_parse(text, &value) < 0)
+		return -EINVAL;
+	*ret_value = (int64_t)value;
+
+	return 0;
+}
+
+static int take_own(struct check *check, int option)
+{
+	int64_t worker = 0;
+
+	switch (option) {
+	case 1:
+		return add_file(check, optarg);
+	case '1':
+		return parse_or_any(optarg, &check->missing_allowed);
+	case '2':
+		return parse_or_any(optarg, &check->only_flow);
+	case '3':
+		return numbered_parse(optarg, &check->snaplen);
+	case '4':
+		check->ordered = true;
+		return 0;
+	case '5':
+		check->whole_flows = true;
+		return 0;
+	case '6':
+		check->nanoseconds = false;
+		return 0;
+	case '7':
+		if (parse_or_any(optarg, &worker) < 0)
+			return -EINVAL;
+		check->worker = (int)worker;
+		return 0;
+	default:
+		return numbered_option(&check->plan, option, optarg);
+	}
+}
+
+static int parse(int argc, char **argv, struct check *check)
+{
+	static const struct option rows[] = {
+		{ "missing", required_argument, NULL, '1' },
+		{ "only-flow", required_argument, NULL, '2' },
+		{ "snaplen", required_argument, NULL, '3' },
+		{ "ordered", no_argument, NULL, '4' },
+		{ "whole-flows", no_argument, NULL, '5' },
+		{ "microseconds", no_argument, NULL, '6' },
+		{ "worker", required_argument, NULL, '7' },
+		NUMBERED_OPTIONS,
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	/* "-": files come one by one as option 1, between the --worker that they belong to. */
+	while ((option = getopt_long(argc, argv, "-", rows, NULL)) != -1)
+		if (take_own(check, option) < 0)
+			return -EINVAL;
+	while (optind < argc)
+		add_file(check, argv[optind++]);
+
+	return 0;
+}
+
+static bool is_expected(const struct check *check, uint64_t number)
+{
+	if (number - check->plan.first >= check->plan.count)
+		return false;
+
+	return check->only_flow == ANY ||
+	       numbered_flow(&check->plan, number) == (uint64_t)check->only_flow;
+}
+
+static void note_flow(struct check *check, uint64_t number, int worker)
+{
+	uint32_t flow = numbered_flow(&check->plan, number);
+
+	if (check->flow_owner[flow] == 0)
+		check->flow_owner[flow] = (uint16_t)(worker + 1);
+	if (check->flow_owner[flow] != worker + 1 && !check->flow_split[flow]) {
+		check->flow_split[flow] = 1;
+		check->flows_split++;
+	}
+}
+
+static bool is_equal(const struct check *check, const struct pcap_record *record, uint64_t number)
+{
+	static uint8_t frame[NUMBERED_LENGTH_MAX];
+	size_t length = numbered_build(&check->plan, number, frame);
+	size_t captured = length < check->snaplen ? length : check->snaplen;
+
+	return record->length == length && record->captured == captured &&
+	       memcmp(record->bytes, frame, captured) == 0;
+}
+
+static void check_record(
+    struct check *check, const struct pcap_record *record, const struct file *file, uint64_t *last)
+{
+	uint64_t number;
+	uint64_t bit;
+
+	if (!numbered_find(&check->plan, record->bytes, record->captured, &number)) {
+		check->foreign++;
+		return;
+	}
+	if (!is_expected(check, number)) {
+		check->unexpected++;
+		return;
+	}
+	if (!is_equal(check, record, number))
+		check->damaged++;
+	bit = number - check->plan.first;
+	if (check->found[bit / 8] & 1 << bit % 8)
+		check->doubled++;
+	check->found[bit / 8] |= (uint8_t)(1 << bit % 8);
+	/* One sender: the ring's order is that of the numbers. */
+	if (check->ordered && file->packets > 1 && number < *last)
+		check->out_of_order++;
+	*last = number;
+	note_flow(check, number, file->worker);
+}
+
+static void check_file(struct check *check, struct file *file)
+{
+	struct pcap_record record;
+	struct pcap_file pcap;
+	uint64_t last = 0;
+	int r = pcap_file_open(file->path, &pcap);
+
+	if (r < 0 || pcap.nanoseconds != check->nanoseconds || pcap.link_type != 1) {
+		fprintf(stderr, "check_numbered: %s: not a file as asked for\n", file->path);
+		check->bad_files++;
+		return;
+	}
+	while ((r = pcap_file_next(&pcap, &record)) > 0) {
+		if (file->packets++ == 0)
+			file->first_ns = record.time_ns;
+		else if (check->ordered && record.time_ns < file->last_ns)
+			check->out_of_order++;
+		file->last_ns = record.time_ns;
+		check_record(check, &record, file, &last);
+	}
+	if (r < 0) {
+		fprintf(stderr, "check_numbered: %s: no whole record at %zu\n", file->path,
+		    pcap.offset);
+		check->bad_files++;
+	}
+	check->packets += file->packets;
+	check->workers[file->worker] += file->packets;
+}
+
+static int by_worker_and_time(const void *left, const void *right)
+{
+	const struct file *a = left;
+	const struct file *b = right;
+
+	if (a->worker != b->worker)
+		return a->worker < b->worker ? -1 : 1;
+
+	return a->first_ns < b->first_ns ? -1 : a->first_ns > b->first_ns;
+}
+
+/* What ends in one file of a worker goes on in the next: they never overlap in time. */
+static void check_sequence(struct check *check)
+{
+	qsort(check->files, check->file_count, sizeof(*check->files), by_worker_and_time);
+	for (size_t i = 1; check->ordered && i < check->file_count; i++) {
+		const struct file *file = &check->files[i];
+
+		if (file->worker == file[-1].worker && file->first_ns < file[-1].last_ns)
+			check->out_of_order++;
+	}
+}
+
+static void count_missing(struct check *check)
+{
+	for (uint64_t bit = 0; bit < check->plan.count; bit++) {
+		if (!is_expected(check, check->plan.first + bit))
+			continue;
+		check->expected++;
+		if (!(check->found[bit / 8] & 1 << bit % 8))
+			check->missing++;
+	}
+}
+
+static void print_workers(const struct check *check)
+{
+	const char *separator = "";
+
+	for (int worker = 0; worker < WORKERS_MAX; worker++) {
+		if (check->workers[worker] == 0)
+			continue;
+		printf("%s\"%d\":%" PRIu64, separator, worker, check->workers[worker]);
+		separator = ",";
+	}
+}
+
+static int print_verdict(const struct check *check)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+		bool is_fault;
+	} rows[] = {
+		{ "files", check->file_count, false },
+		{ "packets", check->packets, false },
+		{ "expected", check->expected, false },
+		{ "missing", check->missing,
+		    check->missing_allowed != ANY &&
+			check->missing != (uint64_t)check->missing_allowed },
+		{ "double", check->doubled, true },
+		{ "damaged", check->damaged, true },
+		{ "foreign", check->foreign, true },
+		{ "unexpected", check->unexpected, true },
+		{ "out_of_order", check->out_of_order, true },
+		{ "flows_split", check->flows_split, check->whole_flows },
+		{ "bad_files", check->bad_files, true },
+	};
+	int fault = 0;
+
+	printf("{");
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		printf("\"%s\":%" PRIu64 ",", rows[i].name, rows[i].value);
+		if (rows[i].is_fault && rows[i].value != 0)
+			fault = 1;
+		/* A number of missing frames that was asked for may be wrong by being 0. */
+		if (strcmp(rows[i].name, "missing") == 0 && rows[i].is_fault)
+			fault = 1;
+	}
+	printf("\"workers\":{");
+	print_workers(check);
+	printf("}}\n");
+
+	return fault;
+}
+
+int main(int argc, char **argv)
+{
+	struct check check = {
+		.plan = NUMBERED_PLAN_DEFAULT,
+		.only_flow = ANY,
+		.snaplen = UINT32_MAX,
+		.nanoseconds = true,
+		.worker = ANY,
+	};
+
+	check.files = calloc((size_t)argc, sizeof(*check.files));
+	if (check.files == NULL || parse(argc, argv, &check) < 0)
+		return usage();
+	check.found = calloc(check.plan.count / 8 + 1, 1);
+	check.flow_owner = calloc(check.plan.flows, sizeof(*check.flow_owner));
+	check.flow_split = calloc(check.plan.flows, 1);
+	if (check.found == NULL || check.flow_owner == NULL || check.flow_split == NULL)
+		return 71;
+
+	for (size_t i = 0; i < check.file_count; i++)
+		check_file(&check, &check.files[i]);
+	check_sequence(&check);
+	count_missing(&check);
+
+	return print_verdict(&check);
+}
