@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdint.h>
+
+/*
+ * Numbers as people write them in a configuration.  Pure.  Each returns 0, -EINVAL for what is no
+ * such number, or -ERANGE for one beyond 64 bits; *ret_value is written only on 0.
+ */
+
+/* A plain number, decimal. */
+int units_parse_number(const char *text, uint64_t *ret_value);
+
+/* Bytes: KiB MiB GiB TiB and K M G T are powers of two, KB MB GB TB powers of ten. */
+int units_parse_size(const char *text, uint64_t *ret_bytes);
+
+/* Nanoseconds: us ms s min h d; 0 needs no unit. */
+int units_parse_time(const char *text, uint64_t *ret_ns);
+
+/* Hundredths of a percent: "5%", "0.25%"; 0 needs no unit; at most 100%. */
+int units_parse_share(const char *text, uint64_t *ret_share);
