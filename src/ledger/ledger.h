@@ -103,6 +103,7 @@ struct ledger_commit {
 	uint64_t block_number; /* seq_num of the last ring block done */
 	uint64_t flushed;      /* stream offsets: flushed <= filled <= flushed + size */
 	uint64_t filled;
+	uint64_t whole; /* end of the last mark that is wholly flushed, where a file may be cut */
 	uint32_t statistics_slot; /* the one whose content is in the counters */
 	uint32_t mark_count;
 	struct counters counters;
@@ -164,6 +165,22 @@ void ledger_commit_write(struct ledger_worker *worker, const struct ledger_commi
  * is none yet, or -EAGAIN after many tries against a writer that kept changing it.
  */
 int ledger_commit_read(const struct ledger_worker *worker, struct ledger_commit *ret_commit);
+
+/* The slot for the kernel's next answer to PACKET_STATISTICS: zeroed, and not in the counters. */
+struct ledger_statistics *ledger_statistics_free_slot(struct ledger_worker *worker);
+
+/*
+ * Take what a slot holds into the counters of a commit, and name the slot in it.  The caller writes
+ * the commit, then calls ledger_statistics_clear(): so a kill between any two steps counts it once.
+ */
+void ledger_statistics_add(const struct ledger_worker *worker, struct ledger_commit *commit);
+void ledger_statistics_clear(struct ledger_worker *worker, const struct ledger_commit *commit);
+
+/*
+ * Close the books of a worker that was reaped, once its socket's last statistics are in the free
+ * slot: what its ring held is discarded.  Returns how many packets that were.
+ */
+uint64_t ledger_settle(struct ledger_worker *worker);
 
 /* The state's name, such as "running". */
 const char *ledger_state_name(enum ledger_state state);

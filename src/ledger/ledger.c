@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ledger/ledger.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+static const char magic[8] = "fancapL";
+/* Bounds of a layout that makes sense: 256 workers on each of 64 interfaces. */
+enum { INTERFACES_MOST = 64, SLOTS_MOST = 64 * 256, ALIGNMENT = 64, PAGE = 4096 };
+
+struct ledger {
+	uint8_t *bytes;
+	size_t size;
+};
+
+DEFINE_CLEANUP(struct ledger *, ledger_close)
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+struct ledger_header *ledger_header(const struct ledger *ledger)
+{
+	return (struct ledger_header *)ledger->bytes;
+}
+
+static void *record_at(const struct ledger *ledger, uint64_t first, uint64_t size, size_t index)
+{
+	return ledger->bytes + first + index * size;
+}
+
+struct ledger_interface *ledger_interface(const struct ledger *ledger, size_t index)
+{
+	const struct ledger_header *header = ledger_header(ledger);
+
+	return record_at(ledger, header->interfaces_at, header->interface_size, index);
+}
+
+struct ledger_slot *ledger_slot(const struct ledger *ledger, size_t index)
+{
+	const struct ledger_header *header = ledger_header(ledger);
+
+	return record_at(ledger, header->slots_at, header->slot_size, index);
+}
+
+struct ledger_worker *ledger_worker(const struct ledger *ledger, size_t slot)
+{
+	const struct ledger_header *header = ledger_header(ledger);
+
+	return record_at(ledger, header->workers_at, header->worker_size, slot);
+}
+
+static struct ledger_header plan(const struct ledger_shape *shape)
+{
+	struct ledger_header header = {
+		.version = LEDGER_VERSION,
+		.header_size = (uint32_t)round_up(sizeof(struct ledger_header), ALIGNMENT),
+		.interface_count = (uint32_t)shape->interface_count,
+		.interface_size = (uint32_t)round_up(sizeof(struct ledger_interface), ALIGNMENT),
+		.slot_size = (uint32_t)round_up(sizeof(struct ledger_slot), ALIGNMENT),
+		/* Whole pages, so that no worker writes to a page of another's. */
+		.worker_size = (uint32_t)round_up(sizeof(struct ledger_worker), PAGE),
+	};
+
+	memcpy(header.magic, magic, sizeof(magic));
+	snprintf(header.sensor, sizeof(header.sensor), "%s", shape->sensor);
+	for (size_t i = 0; i < shape->interface_count; i++)
+		header.slot_count += (uint32_t)shape->interfaces[i].workers;
+	header.worker_count = header.slot_count;
+	header.interfaces_at = header.header_size;
+	header.slots_at =
+	    header.interfaces_at + (uint64_t)header.interface_count * header.interface_size;
+	header.workers_at =
+	    round_up(header.slots_at + (uint64_t)header.slot_count * header.slot_size, PAGE);
+	header.size = header.workers_at + (uint64_t)header.worker_count * header.worker_size;
+	return header;
+}
+
+static int map(struct ledger *ledger, int fd, int protection)
+{
+	void *bytes = mmap(NULL, ledger->size, protection, MAP_SHARED | MAP_POPULATE, fd, 0);
+
+	if (bytes == MAP_FAILED)
+		return -errno;
+	ledger->bytes = bytes;
+	return 0;
+}
+
+static void fill(const struct ledger *ledger, const struct ledger_shape *shape)
+{
+	uint32_t slot = 0;
+
+	for (size_t i = 0; i < shape->interface_count; i++) {
+		struct ledger_interface *interface = ledger_interface(ledger, i);
+
+		snprintf(interface->name, sizeof(interface->name), "%s", shape->interfaces[i].name);
+		interface->first_slot = slot;
+		interface->slot_count = (uint32_t)shape->interfaces[i].workers;
+		for (uint32_t k = 0; k < interface->slot_count; k++, slot++) {
+			ledger_slot(ledger, slot)->interface = (uint32_t)i;
+			ledger_slot(ledger, slot)->worker = k;
+		}
+	}
+}
+
+int ledger_create(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape)
+{
+	CLEANUP(ledger_close_at) struct ledger *ledger = calloc(1, sizeof(*ledger));
+	CLEANUP(close_at) int fd = -1;
+	struct ledger_header header = plan(shape);
+	int r;
+
+	if (!ledger)
+		return -ENOMEM;
+	/* Made beside and moved over, so that nobody maps a half-made one. */
+	(void)unlinkat(directory, "ledger.new", 0);
+	fd = openat(directory, "ledger.new", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return -errno;
+	/* A full /run is an error now, and not a SIGBUS later. */
+	r = -posix_fallocate(fd, 0, (off_t)header.size);
+	ledger->size = header.size;
+	if (r == 0)
+		r = map(ledger, fd, PROT_READ | PROT_WRITE);
+	if (r == 0) {
+		memcpy(ledger->bytes, &header, sizeof(header));
+		fill(ledger, shape);
+		r = renameat(directory, "ledger.new", directory, "ledger") < 0 ? -errno : 0;
+	}
+	if (r < 0) {
+		(void)unlinkat(directory, "ledger.new", 0);
+		return r;
+	}
+	*ret_ledger = TAKE(ledger);
+	return 0;
+}
+
+static bool lies_within(uint64_t at, uint64_t count, uint64_t size, uint64_t whole)
+{
+	return at <= whole && at % 8 == 0 && size % 8 == 0 && count * size <= whole - at;
+}
+
+static bool slots_hold_together(const struct ledger *ledger)
+{
+	const struct ledger_header *header = ledger_header(ledger);
+
+	for (uint32_t i = 0; i < header->interface_count; i++) {
+		const struct ledger_interface *interface = ledger_interface(ledger, i);
+
+		if (interface->first_slot > header->slot_count ||
+		    interface->slot_count > header->slot_count - interface->first_slot ||
+		    !memchr(interface->name, 0, sizeof(interface->name)))
+			return false;
+	}
+	for (uint32_t i = 0; i < header->slot_count; i++)
+		if (ledger_slot(ledger, i)->interface >= header->interface_count)
+			return false;
+	return true;
+}
+
+static bool holds_together(const struct ledger *ledger)
+{
+	const struct ledger_header *header = ledger_header(ledger);
+
+	return memcmp(header->magic, magic, sizeof(magic)) == 0 &&
+	       header->version == LEDGER_VERSION && header->size == ledger->size &&
+	       header->interface_count > 0 && header->interface_count <= INTERFACES_MOST &&
+	       header->slot_count > 0 && header->slot_count <= SLOTS_MOST &&
+	       header->worker_count == header->slot_count &&
+	       header->interface_size >= sizeof(struct ledger_interface) &&
+	       header->slot_size >= sizeof(struct ledger_slot) &&
+	       header->worker_size >= sizeof(struct ledger_worker) &&
+	       lies_within(header->interfaces_at, header->interface_count, header->interface_size,
+		   ledger->size) &&
+	       lies_within(header->slots_at, header->slot_count, header->slot_size, ledger->size) &&
+	       lies_within(
+		   header->workers_at, header->worker_count, header->worker_size, ledger->size) &&
+	       memchr(header->sensor, 0, sizeof(header->sensor)) && slots_hold_together(ledger);
+}
+
+int ledger_open(struct ledger **ret_ledger, int directory)
+{
+	CLEANUP(ledger_close_at) struct ledger *ledger = calloc(1, sizeof(*ledger));
+	CLEANUP(close_at) int fd = -1;
+	struct stat status;
+	int r;
+
+	if (!ledger)
+		return -ENOMEM;
+	fd = openat(directory, "ledger", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(struct ledger_header))
+		return -EBADMSG;
+	ledger->size = (size_t)status.st_size;
+	r = map(ledger, fd, PROT_READ);
+	if (r < 0)
+		return r;
+	if (!holds_together(ledger))
+		return -EBADMSG;
+	*ret_ledger = TAKE(ledger);
+	return 0;
+}
+
+void ledger_close(struct ledger *ledger)
+{
+	if (!ledger)
+		return;
+	if (ledger->bytes)
+		munmap(ledger->bytes, ledger->size);
+	free(ledger);
+}
+
+const char *ledger_state_name(enum ledger_state state)
+{
+	static const char *const names[STATE_COUNT_] = {
+		[STATE_WAITING] = "waiting",
+		[STATE_STARTING] = "starting",
+		[STATE_ARMED] = "armed",
+		[STATE_RUNNING] = "running",
+		[STATE_STOPPING] = "stopping",
+		[STATE_GONE] = "gone",
+	};
+
+	return (unsigned int)state < STATE_COUNT_ ? names[state] : "unknown";
+}
