@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "packet.h"
+
+#include <stddef.h>
+
+/*
+ * Walks the packets of one TPACKET_V3 block.
+ *
+ * Pure: no system call, no allocation, no logging.  Every offset found in the block is checked
+ * before use, so that a damaged block ends the walk and nothing else.
+ */
+struct block_walk {
+	const uint8_t *start;
+	size_t size;
+	size_t offset; /* of the next packet */
+	uint32_t packets_left;
+};
+
+/* How many packets a block says it holds; 0 is possible. */
+uint32_t block_packet_count(const void *block);
+
+/* Start at the first packet of a block of which the caller holds the lease. */
+void block_walk_begin(struct block_walk *walk, const void *block, size_t size);
+
+/*
+ * Step to the next packet.
+ *
+ * Returns 1 and fills *ret_packet, 0 after the last packet, or -EBADMSG if the block does not hold
+ * together; *ret_packet is written only on 1.
+ */
+int block_walk_next(struct block_walk *walk, struct packet *ret_packet);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/link.h"
+
+#include "base/array.h"
+
+#include <errno.h>
+#include <net/if_arp.h>
+
+enum {
+	LINKTYPE_ETHERNET = 1,
+	LINKTYPE_RAW = 101,
+	LINKTYPE_IEEE802_11 = 105,
+	LINKTYPE_IEEE802_11_RADIOTAP = 127,
+};
+
+static const struct {
+	uint16_t arphrd;
+	uint32_t link_type;
+} known[] = {
+	{ ARPHRD_ETHER, LINKTYPE_ETHERNET },
+	{ ARPHRD_LOOPBACK, LINKTYPE_ETHERNET },
+	{ ARPHRD_NONE, LINKTYPE_RAW }, /* tun, wireguard */
+	{ ARPHRD_TUNNEL, LINKTYPE_RAW },
+	{ ARPHRD_TUNNEL6, LINKTYPE_RAW },
+	{ ARPHRD_SIT, LINKTYPE_RAW },
+	{ ARPHRD_IPGRE, LINKTYPE_RAW },
+	{ ARPHRD_IEEE80211, LINKTYPE_IEEE802_11 },
+	{ ARPHRD_IEEE80211_RADIOTAP, LINKTYPE_IEEE802_11_RADIOTAP },
+};
+
+int link_type_of(uint16_t arphrd, uint32_t *ret_link_type)
+{
+	for (size_t i = 0; i < COUNT_OF(known); i++) {
+		if (known[i].arphrd != arphrd)
+			continue;
+		*ret_link_type = known[i].link_type;
+		return 0;
+	}
+	return -EOPNOTSUPP;
+}

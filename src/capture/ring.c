@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/ring.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "capture/filter.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+struct ring {
+	int fd;
+	struct geometry geometry;
+	struct ring_seat seat;
+	uint8_t *bytes;
+	size_t size;
+	uint32_t next; /* index of the block to lease */
+	uint16_t group;
+};
+
+DEFINE_CLEANUP(struct ring *, ring_close)
+
+struct step {
+	int (*run)(struct ring *);
+	const char *purpose;
+	const char *remedy;
+};
+
+static int set_option(
+    const struct ring *ring, int level, int option, const void *value, size_t size)
+{
+	return setsockopt(ring->fd, level, option, value, (socklen_t)size) < 0 ? -errno : 0;
+}
+
+static int choose_version(struct ring *ring)
+{
+	const int version = TPACKET_V3;
+
+	return set_option(ring, SOL_PACKET, PACKET_VERSION, &version, sizeof(version));
+}
+
+/* The stack stamps each packet on arrival then, so that all sockets see one stamp of it. */
+static int ask_for_stamps(struct ring *ring)
+{
+	const int on = 1;
+
+	return set_option(ring, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+}
+
+static int create_blocks(struct ring *ring)
+{
+	const struct tpacket_req3 request = {
+		.tp_block_size = ring->geometry.block_size,
+		.tp_block_nr = ring->geometry.block_count,
+		.tp_frame_size = ring->geometry.frame_size,
+		.tp_frame_nr = ring->geometry.frame_count,
+		.tp_retire_blk_tov = ring->geometry.retire_timeout_ms,
+	};
+
+	return set_option(ring, SOL_PACKET, PACKET_RX_RING, &request, sizeof(request));
+}
+
+static int map_blocks(struct ring *ring)
+{
+	size_t size = (size_t)ring->geometry.block_size * ring->geometry.block_count;
+	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, 0);
+
+	if (bytes == MAP_FAILED)
+		return -errno;
+	ring->bytes = bytes;
+	ring->size = size;
+	/* A core dump delays the reap, and holds packets. */
+	(void)madvise(bytes, size, MADV_DONTDUMP);
+	return 0;
+}
+
+static int refuse_everything(struct ring *ring)
+{
+	return filter_attach(ring->fd, &filter_refuse_all);
+}
+
+static int bind_interface(struct ring *ring)
+{
+	const struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = ring->seat.ifindex,
+	};
+
+	return bind(ring->fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+}
+
+static uint16_t fanout_type(const struct ring_seat *seat)
+{
+	static const uint16_t types[] = {
+		[FANOUT_HASH] = PACKET_FANOUT_HASH,
+		[FANOUT_LB] = PACKET_FANOUT_LB,
+		[FANOUT_CPU] = PACKET_FANOUT_CPU,
+		[FANOUT_QUEUE] = PACKET_FANOUT_QM,
+		[FANOUT_RANDOM] = PACKET_FANOUT_RND,
+		[FANOUT_ROLLOVER] = PACKET_FANOUT_ROLLOVER,
+	};
+	uint16_t type = types[seat->mode];
+
+	if (seat->rollover)
+		type |= PACKET_FANOUT_FLAG_ROLLOVER;
+	if (seat->group == RING_NEW_GROUP)
+		type |= PACKET_FANOUT_FLAG_UNIQUEID;
+	return type;
+}
+
+static int join_fanout(struct ring *ring)
+{
+	const struct fanout_args arguments = {
+		.id = ring->seat.group == RING_NEW_GROUP ? 0 : (uint16_t)ring->seat.group,
+		.type_flags = fanout_type(&ring->seat),
+		/* Room for as many again, that take over before the first leave. */
+		.max_num_members = MOST(2 * ring->seat.member_count, 256U),
+	};
+	uint32_t answer = 0;
+	socklen_t length = sizeof(answer);
+	int r = set_option(ring, SOL_PACKET, PACKET_FANOUT, &arguments, sizeof(arguments));
+
+	if (r < 0)
+		return r;
+	if (getsockopt(ring->fd, SOL_PACKET, PACKET_FANOUT, &answer, &length) < 0)
+		return -errno;
+	ring->group = (uint16_t)(answer & 0xffff);
+	return 0;
+}
+
+static int see_everything(struct ring *ring)
+{
+	const struct packet_mreq membership = {
+		.mr_ifindex = ring->seat.ifindex,
+		.mr_type = PACKET_MR_PROMISC,
+	};
+
+	if (!ring->seat.promiscuous)
+		return 0;
+	return set_option(ring, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof(membership));
+}
+
+/* Nothing is received before the socket is bound, so that these may run beside each other. */
+static const struct step opening_steps[] = {
+	{ choose_version, "select TPACKET_V3", "Linux 5.10 or newer has it" },
+	{ ask_for_stamps, "ask for nanosecond stamps", NULL },
+	{ create_blocks, "create the ring",
+	    "less ring.memory, or a smaller ring.block_size where memory is in pieces" },
+	{ map_blocks, "map the ring", NULL },
+};
+
+/* Between bind and fanout packets would reach every member, so all is refused before. */
+static const struct step joining_steps[] = {
+	{ refuse_everything, "attach a filter that refuses everything", NULL },
+	{ bind_interface, "bind to the interface", NULL },
+	{ join_fanout, "join the fanout group", "the interface must be up" },
+	{ see_everything, "make the interface promiscuous", NULL },
+};
+
+static int run_steps(
+    struct ring *ring, const struct step *steps, size_t count, struct ring_fault *ret_fault)
+{
+	for (size_t i = 0; i < count; i++) {
+		int r = steps[i].run(ring);
+
+		if (r < 0) {
+			*ret_fault = (struct ring_fault) { steps[i].purpose, steps[i].remedy };
+			return r;
+		}
+	}
+	return 0;
+}
+
+int ring_open(
+    struct ring **ret_ring, int fd, const struct geometry *geometry, struct ring_fault *ret_fault)
+{
+	CLEANUP(ring_close_at) struct ring *ring = calloc(1, sizeof(*ring));
+	int r;
+
+	*ret_fault = (struct ring_fault) { "allocate a ring", NULL };
+	if (!ring)
+		return -ENOMEM;
+	ring->fd = fd;
+	ring->geometry = *geometry;
+	r = run_steps(ring, opening_steps, COUNT_OF(opening_steps), ret_fault);
+	if (r < 0)
+		return r;
+	*ret_ring = TAKE(ring);
+	return 0;
+}
+
+int ring_join(struct ring *ring, const struct ring_seat *seat, uint16_t *ret_group,
+    struct ring_fault *ret_fault)
+{
+	int r;
+
+	ring->seat = *seat;
+	r = run_steps(ring, joining_steps, COUNT_OF(joining_steps), ret_fault);
+	if (r == 0)
+		*ret_group = ring->group;
+	return r;
+}
+
+static struct tpacket_block_desc *current_block(const struct ring *ring)
+{
+	void *block = ring->bytes + (size_t)ring->next * ring->geometry.block_size;
+
+	return block;
+}
+
+const void *ring_lease(struct ring *ring, size_t *ret_size, uint64_t *ret_number)
+{
+	struct tpacket_block_desc *block = current_block(ring);
+	uint32_t length;
+
+	if (!(__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+		return NULL;
+	length = block->hdr.bh1.blk_len;
+	*ret_size = LEAST(length, ring->geometry.block_size);
+	*ret_number = block->hdr.bh1.seq_num;
+	return block;
+}
+
+void ring_release(struct ring *ring)
+{
+	__atomic_store_n(
+	    &current_block(ring)->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+	ring->next = (ring->next + 1) % ring->geometry.block_count;
+}
+
+void ring_close(struct ring *ring)
+{
+	if (!ring)
+		return;
+	if (ring->bytes)
+		munmap(ring->bytes, ring->size);
+	free(ring);
+}

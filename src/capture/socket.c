@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/socket.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_packet.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+int socket_open(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int socket_interface(const char *name, struct link_state *ret_link)
+{
+	/* Any family answers these; this one is open to every unit. */
+	CLEANUP(close_at) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct link_state link = { 0 };
+	struct ifreq request = { 0 };
+
+	if (fd < 0)
+		return -errno;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	if (ioctl(fd, SIOCGIFINDEX, &request) < 0)
+		return -errno;
+	link.ifindex = request.ifr_ifindex;
+	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+		return -errno;
+	link.is_up = request.ifr_flags & IFF_UP;
+	link.is_loopback = request.ifr_flags & IFF_LOOPBACK;
+	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
+		return -errno;
+	link.arphrd = request.ifr_hwaddr.sa_family;
+	if (ioctl(fd, SIOCGIFMTU, &request) < 0)
+		return -errno;
+	link.mtu = (uint32_t)request.ifr_mtu;
+	*ret_link = link;
+	return 0;
+}
+
+_Static_assert(
+    sizeof(struct ledger_statistics) == sizeof(struct tpacket_stats_v3) &&
+	offsetof(struct ledger_statistics, packets) ==
+	    offsetof(struct tpacket_stats_v3, tp_packets) &&
+	offsetof(struct ledger_statistics, drops) == offsetof(struct tpacket_stats_v3, tp_drops) &&
+	offsetof(struct ledger_statistics, freezes) ==
+	    offsetof(struct tpacket_stats_v3, tp_freeze_q_cnt),
+    "the kernel's answer goes straight into the ledger");
+
+int socket_statistics(int fd, struct ledger_statistics *answer)
+{
+	socklen_t length = sizeof(*answer);
+
+	return getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, answer, &length) < 0 ? -errno : 0;
+}
+
+uint64_t socket_cookie(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
+int socket_take_error(int fd)
+{
+	int error = 0;
+	socklen_t length = sizeof(error);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? -errno : -error;
+}

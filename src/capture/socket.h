@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "ledger/ledger.h"
+
+#include <stdbool.h>
+
+/*
+ * The packet socket: the one thing whose making needs a right, so that the supervisor makes it and
+ * a worker inherits it.
+ */
+
+/* An interface, as it is at the moment. */
+struct link_state {
+	int ifindex;
+	uint16_t arphrd; /* ARPHRD_ */
+	uint32_t mtu;
+	bool is_up;
+	bool is_loopback;
+};
+
+/*
+ * Make a packet socket that receives nothing yet: SOCK_RAW, protocol 0.  Needs CAP_NET_RAW. Returns
+ * a descriptor or a negative errno.
+ */
+int socket_open(void);
+
+/* Look at an interface by its name.  Returns 0, -ENODEV where there is none, or a negative errno.
+ */
+int socket_interface(const char *name, struct link_state *ret_link);
+
+/*
+ * Read PACKET_STATISTICS straight into a slot of the ledger, which must hold zeroes: reading clears
+ * them in the kernel, and a kill between that and a copy would lose the count.  One reader at a
+ * time.  Returns 0 or a negative errno.
+ */
+int socket_statistics(int fd, struct ledger_statistics *answer);
+
+/* SO_COOKIE: the same in every duplicate; 0 where it cannot be told. */
+uint64_t socket_cookie(int fd);
+
+/* Read and clear the pending error, such as -ENETDOWN; 0 where there is none. */
+int socket_take_error(int fd);
