@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "ledger/ledger.h"
+#include "storage/pcap.h"
+
+/*
+ * One block on its way into the stage: where the next record goes, and what was put so far.  Filled
+ * by writer_begin_block(), committed by writer_commit_block().
+ */
+struct append {
+	uint8_t *at; /* NULL: the storage refuses, packets are only counted */
+	uint32_t snaplen;
+	bool microseconds;
+	uint64_t size; /* of the records put */
+	uint64_t packets, bytes;
+	uint64_t truncated_snaplen, truncated_block;
+	uint64_t first_ns, last_ns; /* least and greatest stamp */
+};
+
+/* Put one packet.  The inside of the hot loop: no call, no system call, no allocation. */
+static inline void append_packet(struct append *append, const struct packet *packet)
+{
+	uint32_t captured = pcap_captured(packet, append->snaplen);
+
+	append->packets++;
+	append->bytes += captured;
+	append->first_ns = packet->time_ns < append->first_ns ? packet->time_ns : append->first_ns;
+	append->last_ns = packet->time_ns > append->last_ns ? packet->time_ns : append->last_ns;
+	if (__builtin_expect(
+		packet->captured_length < packet->wire_length || captured < packet->captured_length,
+		0)) {
+		/* The kernel does not say why it cut: our snaplen, or the end of the block. */
+		if (captured >= append->snaplen || packet->captured_length >= append->snaplen)
+			append->truncated_snaplen++;
+		else
+			append->truncated_block++;
+	}
+	if (append->at)
+		append->size += pcap_put(
+		    append->at + append->size, packet, append->snaplen, append->microseconds);
+}

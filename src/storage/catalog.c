@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "storage/catalog.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { LINE_LENGTH = 8192, TIME_LENGTH = 48 };
+
+static void format_time(char text[TIME_LENGTH], uint64_t time_ns)
+{
+	time_t seconds = (time_t)(time_ns / 1000000000U);
+	struct tm utc = { 0 };
+	char date[24];
+
+	(void)gmtime_r(&seconds, &utc);
+	(void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text, TIME_LENGTH, "%s.%09uZ", date, (unsigned int)(time_ns % 1000000000U));
+}
+
+/* A JSON string, as RFC 8259 wants it escaped; a name's bytes beyond ASCII pass as they are. */
+static void put_string(FILE *line, const char *text)
+{
+	fputc('"', line);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fprintf(line, "\\%c", *text);
+		else if ((unsigned char)*text < 0x20)
+			fprintf(line, "\\u%04x", (unsigned char)*text);
+		else
+			fputc(*text, line);
+	}
+	fputc('"', line);
+}
+
+static void put_pair(FILE *line, const char *name, const char *value)
+{
+	fprintf(line, ",\"%s\":", name);
+	put_string(line, value);
+}
+
+static void put_time(FILE *line, const char *name, uint64_t time_ns)
+{
+	char text[TIME_LENGTH];
+
+	format_time(text, time_ns);
+	put_pair(line, name, text);
+}
+
+static void put_entry(FILE *line, const struct catalog_entry *entry)
+{
+	fputs("{\"file\":", line);
+	put_string(line, entry->file);
+	fprintf(line, ",\"inode\":%" PRIu64, entry->inode);
+	put_pair(line, "sensor", entry->sensor);
+	put_pair(line, "interface", entry->interface);
+	fprintf(line, ",\"worker\":%" PRIu32, entry->worker);
+	put_time(line, "first", entry->first_ns);
+	put_time(line, "last", entry->last_ns);
+	fprintf(line,
+	    ",\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"dropped\":%" PRIu64
+	    ",\"discarded\":%" PRIu64,
+	    entry->packets, entry->bytes, entry->dropped, entry->discarded);
+	put_time(line, "closed", entry->closed_ns);
+	put_pair(line, "cause", entry->cause);
+	fputs("}\n", line);
+}
+
+int catalog_append(int directory, const struct catalog_entry *entry)
+{
+	char text[LINE_LENGTH];
+	FILE *line = fmemopen(text, sizeof(text), "w");
+	CLEANUP(close_at) int fd = -1;
+	size_t length;
+	ssize_t n;
+
+	if (!line)
+		return -ENOMEM;
+	put_entry(line, entry);
+	(void)fflush(line);
+	length = (size_t)ftell(line);
+	fclose(line);
+	fd = openat(directory, "catalog.jsonl",
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, length);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == length ? 0 : -ENOSPC;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "storage/name.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { FORMAT_LENGTH = 1024 };
+
+static const char *const extension = ".pcap";
+
+/* Append a value to a strftime format, where a % must be doubled. */
+static size_t put_value(char *format, size_t used, const char *value)
+{
+	for (; *value && used + 2 < FORMAT_LENGTH; value++) {
+		if (*value == '%')
+			format[used++] = '%';
+		format[used++] = *value;
+	}
+	return used;
+}
+
+/* %{…} by their values; the rest is left to strftime. */
+static int substitute(char *format, const char *template, const struct name_parts *parts)
+{
+	char worker[16];
+	const struct {
+		const char *key, *value;
+	} known[] = {
+		{ "%{sensor}", parts->sensor },
+		{ "%{interface}", parts->interface },
+		{ "%{worker}", worker },
+	};
+	size_t used = 0;
+
+	snprintf(worker, sizeof(worker), "%u", parts->worker);
+	while (*template) {
+		size_t i = 0, count = sizeof(known) / sizeof(known[0]);
+
+		while (i < count && strncmp(template, known[i].key, strlen(known[i].key)) != 0)
+			i++;
+		if (used + 2 >= FORMAT_LENGTH)
+			return -ENAMETOOLONG;
+		if (i < count) {
+			used = put_value(format, used, known[i].value);
+			template += strlen(known[i].key);
+		} else if (template[0] == '%' && template[1] == '%') {
+			format[used++] = *template ++;
+			format[used++] = *template ++;
+		} else {
+			format[used++] = *template ++;
+		}
+	}
+	format[used] = 0;
+	return 0;
+}
+
+static int leaves_directory(const char *name)
+{
+	size_t length = strlen(name);
+
+	return name[0] == '/' || strncmp(name, "../", 3) == 0 || strstr(name, "/../") ||
+	       strstr(name, "//") || length == 0 || name[length - 1] == '/';
+}
+
+int name_expand(char *text, size_t size, const char *template, const struct name_parts *parts,
+    uint64_t time_ns, unsigned int attempt)
+{
+	time_t seconds = (time_t)(time_ns / 1000000000U);
+	char format[FORMAT_LENGTH], name[FORMAT_LENGTH], suffix[16] = "";
+	struct tm utc;
+	int n, r = substitute(format, template, parts);
+
+	if (r < 0)
+		return r;
+	if (!gmtime_r(&seconds, &utc))
+		return -EINVAL;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	/* The template is the user's own wish, and was checked when it was loaded. */
+	if (strftime(name, sizeof(name), format, &utc) == 0)
+		return -ENAMETOOLONG;
+#pragma GCC diagnostic pop
+	if (leaves_directory(name))
+		return -EINVAL;
+	if (attempt > 0)
+		snprintf(suffix, sizeof(suffix), "-%u", attempt);
+	n = snprintf(text, size, "%s%s%s", name, suffix, extension);
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "storage/segment.h"
+
+#include "base/cleanup.h"
+#include "ledger/ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct segment {
+	int fd;
+	int directory;
+	uint64_t inode;
+	bool is_published;
+	char name[LEDGER_NAME_LENGTH];
+	char part[LEDGER_NAME_LENGTH + 8]; /* as it is called until it is published */
+};
+
+DEFINE_CLEANUP(struct segment *, segment_close)
+
+static struct segment *make(int directory, const char *name)
+{
+	struct segment *segment = calloc(1, sizeof(*segment));
+
+	if (!segment)
+		return NULL;
+	segment->fd = -1;
+	segment->directory = directory;
+	snprintf(segment->name, sizeof(segment->name), "%s", name);
+	snprintf(segment->part, sizeof(segment->part), "%s.part", segment->name);
+	return segment;
+}
+
+/* Every directory above a name; one that is there is good. */
+static int make_directories(int directory, const char *name)
+{
+	char path[LEDGER_NAME_LENGTH];
+
+	snprintf(path, sizeof(path), "%s", name);
+	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (mkdirat(directory, path, 0750) < 0 && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return 0;
+}
+
+/* tmpfs and some others know no O_DIRECT: the same path runs without the flag. */
+static int open_direct(int directory, const char *name, int flags)
+{
+	int fd = openat(directory, name, flags | O_DIRECT, 0640);
+
+	if (fd < 0 && errno == EINVAL)
+		fd = openat(directory, name, flags & ~O_EXCL, 0640);
+	return fd < 0 ? -errno : fd;
+}
+
+int segment_create(struct segment **ret_segment, int directory, const char *name)
+{
+	CLEANUP(segment_close_at) struct segment *segment = make(directory, name);
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	struct stat status;
+	int r;
+
+	if (!segment)
+		return -ENOMEM;
+	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	r = make_directories(directory, name);
+	if (r >= 0)
+		r = segment->fd = open_direct(directory, segment->part, flags);
+	if (r < 0)
+		return r;
+	if (fstat(segment->fd, &status) < 0)
+		return -errno;
+	segment->inode = status.st_ino;
+	*ret_segment = TAKE(segment);
+	return 0;
+}
+
+static int open_inode(int directory, const char *name, uint64_t inode)
+{
+	CLEANUP(close_at) int fd = open_direct(directory, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat status;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || status.st_ino != inode || !S_ISREG(status.st_mode))
+		return -ENOENT;
+	return TAKE_FD(fd);
+}
+
+int segment_open(struct segment **ret_segment, int directory, const char *name, uint64_t inode)
+{
+	CLEANUP(segment_close_at) struct segment *segment = make(directory, name);
+
+	if (!segment)
+		return -ENOMEM;
+	segment->inode = inode;
+	segment->fd = open_inode(directory, segment->part, inode);
+	if (segment->fd < 0) {
+		segment->fd = open_inode(directory, segment->name, inode);
+		segment->is_published = true;
+	}
+	if (segment->fd < 0)
+		return -ENOENT;
+	*ret_segment = TAKE(segment);
+	return 0;
+}
+
+void segment_close(struct segment *segment)
+{
+	if (!segment)
+		return;
+	close_at(&segment->fd);
+	free(segment);
+}
+
+uint64_t segment_inode(const struct segment *segment)
+{
+	return segment->inode;
+}
+
+bool segment_is_published(const struct segment *segment)
+{
+	return segment->is_published;
+}
+
+static int forgo_direct(const struct segment *segment)
+{
+	int flags = fcntl(segment->fd, F_GETFL);
+
+	if (flags < 0 || !(flags & O_DIRECT))
+		return -EINVAL;
+	return fcntl(segment->fd, F_SETFL, flags & ~O_DIRECT) < 0 ? -errno : 0;
+}
+
+int segment_write(struct segment *segment, const void *bytes, size_t length, uint64_t at)
+{
+	const uint8_t *from = bytes;
+
+	while (length > 0) {
+		ssize_t n = pwrite(segment->fd, from, length, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EINVAL && forgo_direct(segment) == 0)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		from += n;
+		at += (uint64_t)n;
+		length -= (size_t)n;
+		/* After a short write the rest is aligned for no direct write: a full disk, mostly.
+		 */
+		if (length > 0 && (size_t)n % 512 != 0)
+			(void)forgo_direct(segment);
+	}
+	return 0;
+}
+
+int segment_cut(struct segment *segment, uint64_t length)
+{
+	return ftruncate(segment->fd, (off_t)length) < 0 ? -errno : 0;
+}
+
+int segment_sync(struct segment *segment)
+{
+	return fdatasync(segment->fd) < 0 ? -errno : 0;
+}
+
+static int sync_directory(const struct segment *segment)
+{
+	char path[LEDGER_NAME_LENGTH];
+	char *slash;
+	CLEANUP(close_at) int fd = -1;
+
+	snprintf(path, sizeof(path), "%s", segment->name);
+	slash = strrchr(path, '/');
+	if (slash)
+		*slash = 0;
+	fd = openat(segment->directory, slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		return -errno;
+	return 0;
+}
+
+int segment_publish(struct segment *segment, enum sync_policy sync)
+{
+	if (sync != SYNC_NONE && fsync(segment->fd) < 0)
+		return -errno;
+	if (!segment->is_published) {
+		if (renameat2(segment->directory, segment->part, segment->directory, segment->name,
+			RENAME_NOREPLACE) < 0)
+			return -errno;
+		segment->is_published = true;
+	}
+	return sync == SYNC_NONE ? 0 : sync_directory(segment);
+}
+
+int segment_rename(struct segment *segment, const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length >= sizeof(segment->name))
+		return -ENAMETOOLONG;
+	memcpy(segment->name, name, length + 1);
+	return 0;
+}
+
+int segment_remove(struct segment *segment)
+{
+	const char *name = segment->is_published ? segment->name : segment->part;
+
+	return unlinkat(segment->directory, name, 0) < 0 ? -errno : 0;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "config/config.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * One capture file: filled under NAME.part, and given its own name, once and for all, when it is
+ * whole.  Every call may block on the disk.  Names are relative to a directory that stays the
+ * caller's.
+ */
+struct segment;
+
+/*
+ * Make NAME.part, and the directories above it.  Opened with O_DIRECT where the file system allows.
+ * Returns 0, -EEXIST where NAME or NAME.part is taken, or a negative errno.
+ */
+int segment_create(struct segment **ret_segment, int directory, const char *name);
+
+/*
+ * Open the NAME.part of an earlier life, or NAME itself where that life had given it its name.
+ * Returns 0, or -ENOENT where neither is there with this inode.
+ */
+int segment_open(struct segment **ret_segment, int directory, const char *name, uint64_t inode);
+
+/* Close it, as it stands; NULL is allowed. */
+void segment_close(struct segment *segment);
+
+uint64_t segment_inode(const struct segment *segment);
+
+/* Whether it bears its own name already. */
+bool segment_is_published(const struct segment *segment);
+
+/* Write all of it at a place in the file; memory, length and place are multiples of STAGE_UNIT. */
+int segment_write(struct segment *segment, const void *bytes, size_t length, uint64_t at);
+
+/* Set its length. */
+int segment_cut(struct segment *segment, uint64_t length);
+
+/* Bring what is written to the disk. */
+int segment_sync(struct segment *segment);
+
+/*
+ * Give it its own name, which overwrites nothing: -EEXIST where that is taken.  Synced as the
+ * policy says, its directory too.
+ */
+int segment_publish(struct segment *segment, enum sync_policy sync);
+
+/* Take another name for publishing. */
+int segment_rename(struct segment *segment, const char *name);
+
+/* Remove it: it holds no packet. */
+int segment_remove(struct segment *segment);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "config/config.h"
+#include "ledger/ledger.h"
+#include "storage/append.h"
+
+/*
+ * Carries blocks of packets into capture files, each exactly once: records go into the stage, a
+ * commit record says so, the stage goes to the file (DESIGN section 4).  What an earlier life of
+ * the same worker left in stage and ledger is gone on with.
+ */
+struct writer;
+
+/* A file that has been given its name. */
+struct writer_file {
+	const struct ledger_segment *segment;
+	uint64_t bytes;              /* its size */
+	uint64_t dropped, discarded; /* while it was open */
+	const char *cause;           /* "rotated" or "stopped" */
+};
+
+/* Who hears of what becomes of files. */
+struct writer_events {
+	void (*finished)(void *user, const struct writer_file *file);
+	void (*refused)(void *user, int error, const char *what); /* once, until it works again */
+	void (*works)(void *user);
+	void *user;
+};
+
+struct writer_seat {
+	const struct output_config *output;
+	const char *sensor, *interface;
+	uint32_t worker;
+	uint32_t link_type; /* LINKTYPE_ */
+	uint32_t snaplen;
+	int directory; /* the output directory; stays the caller's, as the next */
+	int stage;     /* a file of output->stage bytes */
+	struct ledger_worker *record;
+	struct writer_events events;
+};
+
+/* Open, and go on where the record says that an earlier life stopped.  Returns 0 or an error. */
+int writer_open(struct writer **ret_writer, const struct writer_seat *seat);
+void writer_close(struct writer *writer);
+
+/* Blocks come from this ring from now on: their numbers begin anew with it. */
+void writer_ring(struct writer *writer, uint64_t cookie);
+
+/*
+ * Begin a block of at most `bytes` in the file and exactly `packets`, of which the first has the
+ * stamp; a file that it would fill is finished before.  May block on the disk.
+ */
+void writer_begin_block(struct writer *writer, struct append *ret_append, uint64_t bytes,
+    uint64_t packets, uint64_t first_ns, uint64_t utc_ns);
+
+/* Whether a block of at most `bytes` may pass the file's size, so that its size must be exact. */
+bool writer_wants_exact(const struct writer *writer, uint64_t bytes);
+
+/* Where the kernel's statistics go, between the beginning and the commit of a block. */
+struct ledger_statistics *writer_statistics_slot(struct writer *writer);
+
+/*
+ * Commit a block, with the statistics; NULL for one without packets.  Its ring block may be given
+ * back after this.  May block on the disk where the stage is half full.
+ */
+void writer_commit_block(
+    struct writer *writer, const struct append *append, uint64_t number, uint64_t now_ns);
+
+/* Commit the statistics alone. */
+void writer_commit_idle(struct writer *writer);
+
+/* Finish the file; the next packet begins another. */
+void writer_rotate(struct writer *writer);
+
+/* What the clock asks for: the interval's rotation, and the tail of quiet traffic to the disk. */
+void writer_tick(struct writer *writer, uint64_t now_ns, uint64_t utc_ns);
+
+/* When writer_tick() is wanted next, on the monotonic clock. */
+uint64_t writer_deadline(const struct writer *writer);
+
+/* Everything to the disk, and the file finished. */
+void writer_finish(struct writer *writer, const char *cause);
+
+const struct counters *writer_counters(const struct writer *writer);
