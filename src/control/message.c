@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "control/message.h"
+
+static const char *const names[MESSAGE_COUNT_] = {
+	[MESSAGE_JOIN] = "join",
+	[MESSAGE_RUN] = "run",
+	[MESSAGE_ROTATE] = "rotate",
+	[MESSAGE_STOP] = "stop",
+	[MESSAGE_MAPPED] = "mapped",
+	[MESSAGE_JOINED] = "joined",
+	[MESSAGE_FAILED] = "failed",
+	[MESSAGE_FINISHED] = "finished",
+	[MESSAGE_REFUSED] = "refused",
+	[MESSAGE_WORKS] = "works",
+	[MESSAGE_STOPPED] = "stopped",
+};
+
+const char *message_name(uint32_t kind)
+{
+	return kind < MESSAGE_COUNT_ ? names[kind] : "unknown";
+}

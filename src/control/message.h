@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdint.h>
+
+/*
+ * What supervisor and worker say to each other: plain data of fixed size, one message a datagram.
+ */
+enum message_kind {
+	/* To a worker. */
+	MESSAGE_JOIN,   /* value: the fanout group to join, -1 to begin one */
+	MESSAGE_RUN,    /* the real filter is in place: from here on packets count */
+	MESSAGE_ROTATE, /* finish the file, begin another with the next packet */
+	MESSAGE_STOP,   /* nothing new arrives: drain, finish, leave */
+
+	/* From a worker. */
+	MESSAGE_MAPPED,   /* the ring is there */
+	MESSAGE_JOINED,   /* value: the group; the socket still refuses everything */
+	MESSAGE_FAILED,   /* error, text: a step of the opening, with cause and remedy */
+	MESSAGE_FINISHED, /* file: has its final name */
+	MESSAGE_REFUSED,  /* error, text: the storage refuses data since now */
+	MESSAGE_WORKS,    /* the storage takes data again */
+	MESSAGE_STOPPED,  /* drained; the process ends after this */
+	MESSAGE_COUNT_,
+};
+
+enum {
+	MESSAGE_NAME_LENGTH = 512,
+	MESSAGE_TEXT_LENGTH = 512,
+};
+
+/* A finished file, as the catalog wants it. */
+struct message_file {
+	char name[MESSAGE_NAME_LENGTH]; /* relative to the output directory */
+	char cause[16];
+	uint64_t inode;
+	uint64_t packets, bytes; /* bytes: the file's size */
+	uint64_t first_ns, last_ns, closed_ns;
+	uint64_t dropped, discarded; /* while it was open */
+};
+
+struct message {
+	uint32_t kind; /* enum message_kind */
+	uint32_t value;
+	int32_t error; /* negative errno */
+	char text[MESSAGE_TEXT_LENGTH];
+	struct message_file file;
+};
+
+/* The kind's name for a log line, "unknown" for what is none. */
+const char *message_name(uint32_t kind);
