@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "worker/worker.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "capture/block.h"
+#include "capture/geometry.h"
+#include "capture/ring.h"
+#include "capture/socket.h"
+#include "config/config.h"
+#include "control/channel.h"
+#include "ledger/ledger.h"
+#include "storage/writer.h"
+#include "worker/confine.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A third of what the supervisor allows between two beats. */
+static const uint64_t beat_interval_ns = 700 * NSEC_PER_MSEC;
+/* How often a stopping worker looks whether the kernel has handed the open block over. */
+static const uint64_t drain_interval_ns = 10 * NSEC_PER_MSEC;
+
+struct worker {
+	const struct heritage *heritage;
+	struct ring *ring;
+	struct writer *writer;
+	uint64_t block_count; /* of the ring: the bound on one turn */
+	uint64_t drain_deadline_ns;
+	bool runs;        /* packets count */
+	bool is_stopping; /* drain, then leave */
+	bool has_ended;
+};
+
+/* ---- news for the supervisor ------------------------------------------------------------- */
+
+static int say(const struct worker *worker, struct message *message)
+{
+	return channel_send(worker->heritage->channel, message);
+}
+
+static int say_kind(const struct worker *worker, enum message_kind kind, uint32_t value)
+{
+	struct message message = { .kind = kind, .value = value };
+
+	return say(worker, &message);
+}
+
+static int say_failure(
+    const struct worker *worker, int error, const char *purpose, const char *remedy)
+{
+	struct message message = { .kind = MESSAGE_FAILED, .error = error };
+
+	snprintf(message.text, sizeof(message.text), "%s: %s%s%s", purpose, strerror(-error),
+	    remedy ? "; " : "", remedy ? remedy : "");
+	(void)say(worker, &message);
+	return error;
+}
+
+static void on_file_finished(void *user, const struct writer_file *file)
+{
+	const struct worker *worker = user;
+	struct message message = { .kind = MESSAGE_FINISHED };
+
+	snprintf(message.file.name, sizeof(message.file.name), "%s", file->segment->name);
+	snprintf(message.file.cause, sizeof(message.file.cause), "%s", file->cause);
+	message.file.inode = file->segment->inode;
+	message.file.packets = file->segment->packets;
+	message.file.first_ns = file->segment->first_ns;
+	message.file.last_ns = file->segment->last_ns;
+	message.file.bytes = file->bytes;
+	message.file.closed_ns = clock_utc_ns();
+	message.file.dropped = file->dropped;
+	message.file.discarded = file->discarded;
+	(void)say(worker, &message);
+}
+
+static void on_storage_refused(void *user, int error, const char *what)
+{
+	struct message message = { .kind = MESSAGE_REFUSED, .error = error };
+
+	snprintf(message.text, sizeof(message.text), "%s", what);
+	(void)say(user, &message);
+}
+
+static void on_storage_works(void *user)
+{
+	(void)say_kind(user, MESSAGE_WORKS, 0);
+}
+
+/* ---- packets ----------------------------------------------------------------------------- */
+
+static uint64_t exact_size(const struct worker *worker, const void *block, size_t size)
+{
+	const uint32_t snaplen = (uint32_t)worker->heritage->config->capture.snaplen;
+	struct block_walk walk;
+	struct packet packet;
+	uint64_t sum = 0;
+
+	block_walk_begin(&walk, block, size);
+	while (block_walk_next(&walk, &packet) > 0)
+		sum += PCAP_RECORD_SIZE + pcap_captured(&packet, snaplen);
+	return sum;
+}
+
+static void store_packets(struct append *append, const void *block, size_t size)
+{
+	struct block_walk walk;
+	struct packet packet;
+
+	block_walk_begin(&walk, block, size);
+	/* A block that does not hold together ends there; what it lacks shows as `waiting`. */
+	while (block_walk_next(&walk, &packet) > 0)
+		append_packet(append, &packet);
+}
+
+/* One block: lease - append - statistics - commit - release (DESIGN section 4). */
+static void store_block(struct worker *worker, const void *block, size_t size, uint64_t number)
+{
+	struct append append, *stored = NULL;
+	struct block_walk walk;
+	struct packet first;
+	uint64_t bytes = size;
+
+	block_walk_begin(&walk, block, size);
+	if (block_walk_next(&walk, &first) > 0) {
+		if (writer_wants_exact(worker->writer, bytes))
+			bytes = exact_size(worker, block, size);
+		writer_begin_block(worker->writer, &append, bytes, block_packet_count(block),
+		    first.time_ns, clock_utc_ns());
+		store_packets(&append, block, size);
+		stored = &append;
+	}
+	(void)socket_statistics(worker->heritage->socket, writer_statistics_slot(worker->writer));
+	writer_commit_block(worker->writer, stored, number, clock_monotonic_ns());
+	atomic_fetch_add_explicit(&worker->heritage->record->blocks, 1, memory_order_relaxed);
+}
+
+static void beat(struct worker *worker)
+{
+	atomic_store_explicit(
+	    &worker->heritage->record->heartbeat_ns, clock_monotonic_ns(), memory_order_relaxed);
+}
+
+/* One turn: at most a ring's worth of blocks, so that commands and the clock get their due. */
+static void read_ring(struct worker *worker)
+{
+	const void *block;
+	uint64_t number;
+	size_t size;
+
+	for (uint64_t turn = 0; turn < worker->block_count; turn++) {
+		block = ring_lease(worker->ring, &size, &number);
+		if (!block)
+			return;
+		store_block(worker, block, size, number);
+		ring_release(worker->ring);
+		beat(worker);
+	}
+}
+
+/* ---- commands ---------------------------------------------------------------------------- */
+
+static int on_join(struct worker *worker, const struct message *message)
+{
+	const struct config *config = worker->heritage->config;
+	const struct ring_seat seat = {
+		.ifindex = worker->heritage->ifindex,
+		.mode = config->fanout.mode,
+		.rollover = config->fanout.rollover,
+		.group = (int32_t)message->value,
+		.member_count = (unsigned int)worker->heritage->interface->workers,
+		.promiscuous = config->capture.promiscuous,
+	};
+	struct ring_fault fault = { 0 };
+	uint16_t group;
+	int r = ring_join(worker->ring, &seat, &group, &fault);
+
+	if (r < 0)
+		return say_failure(worker, r, fault.purpose, fault.remedy);
+	return say_kind(worker, MESSAGE_JOINED, group);
+}
+
+static int on_run(struct worker *worker, const struct message *message)
+{
+	(void)message;
+	worker->runs = true;
+	return 0;
+}
+
+static int on_rotate(struct worker *worker, const struct message *message)
+{
+	(void)message;
+	writer_rotate(worker->writer);
+	return 0;
+}
+
+static int on_stop(struct worker *worker, const struct message *message)
+{
+	const uint64_t retire_timeout = worker->heritage->config->ring.retire_timeout;
+
+	(void)message;
+	worker->is_stopping = true;
+	/* The open block comes out within one timeout; the rest is for a machine under load. */
+	worker->drain_deadline_ns = clock_monotonic_ns() + 2 * retire_timeout + 5 * NSEC_PER_SEC;
+	return 0;
+}
+
+static int obey(struct worker *worker)
+{
+	/* What a worker obeys; any other kind is a protocol error. */
+	static int (*const handlers[MESSAGE_COUNT_])(struct worker *, const struct message *) = {
+		[MESSAGE_JOIN] = on_join,
+		[MESSAGE_RUN] = on_run,
+		[MESSAGE_ROTATE] = on_rotate,
+		[MESSAGE_STOP] = on_stop,
+	};
+	struct message message;
+	int r;
+
+	while ((r = channel_receive(worker->heritage->channel, &message)) > 0) {
+		r = handlers[message.kind] ? handlers[message.kind](worker, &message) : -EPROTO;
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+/* ---- the loop ---------------------------------------------------------------------------- */
+
+/* Drained when the books say that nothing waits; the kernel's count is read until then. */
+static void look_whether_drained(struct worker *worker)
+{
+	if (worker->ring) {
+		(void)socket_statistics(
+		    worker->heritage->socket, writer_statistics_slot(worker->writer));
+		writer_commit_idle(worker->writer);
+	}
+	if (counters_waiting(writer_counters(worker->writer)) != 0 &&
+	    clock_monotonic_ns() < worker->drain_deadline_ns)
+		return;
+	writer_finish(worker->writer, "stopped");
+	worker->has_ended = true;
+}
+
+static int timeout_ms(const struct worker *worker, uint64_t now_ns)
+{
+	uint64_t until = LEAST(now_ns + beat_interval_ns, writer_deadline(worker->writer));
+
+	if (worker->is_stopping)
+		until = LEAST(until, now_ns + drain_interval_ns);
+	return until <= now_ns ? 0 : (int)((until - now_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+}
+
+static int wait_for_work(struct worker *worker)
+{
+	struct pollfd waits[] = {
+		{ .fd = worker->heritage->channel, .events = POLLIN },
+		{ .fd = worker->runs ? worker->heritage->socket : -1, .events = POLLIN },
+	};
+
+	if (poll(waits, COUNT_OF(waits), timeout_ms(worker, clock_monotonic_ns())) < 0)
+		return errno == EINTR ? 0 : -errno;
+	/* A link that went down: the error stays readable until it is read, and poll would spin. */
+	if (waits[1].revents & (POLLERR | POLLHUP))
+		(void)socket_take_error(worker->heritage->socket);
+	return waits[0].revents ? obey(worker) : 0;
+}
+
+static int run_loop(struct worker *worker)
+{
+	while (!worker->has_ended) {
+		int r = wait_for_work(worker);
+
+		beat(worker);
+		if (r < 0)
+			return r;
+		if (worker->ring)
+			read_ring(worker);
+		writer_tick(worker->writer, clock_monotonic_ns(), clock_utc_ns());
+		if (worker->is_stopping)
+			look_whether_drained(worker);
+	}
+	return say_kind(worker, MESSAGE_STOPPED, 0);
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static int open_ring(struct worker *worker)
+{
+	struct ring_fault fault = { 0 };
+	struct geometry geometry;
+	const char *rule = NULL;
+	int r = geometry_plan(&geometry, &worker->heritage->config->ring, &rule);
+
+	if (r < 0)
+		return say_failure(worker, r, "plan the ring", rule);
+	worker->block_count = geometry.block_count;
+	r = ring_open(&worker->ring, worker->heritage->socket, &geometry, &fault);
+	if (r < 0)
+		return say_failure(worker, r, fault.purpose, fault.remedy);
+	writer_ring(worker->writer, socket_cookie(worker->heritage->socket));
+	return say_kind(worker, MESSAGE_MAPPED, 0);
+}
+
+static int open_writer(struct worker *worker)
+{
+	const struct heritage *heritage = worker->heritage;
+	const struct writer_seat seat = {
+		.output = &heritage->config->output,
+		.sensor = heritage->config->sensor,
+		.interface = heritage->interface->name,
+		.worker = heritage->worker,
+		.link_type = heritage->link_type,
+		.snaplen = (uint32_t)heritage->config->capture.snaplen,
+		.directory = heritage->directory,
+		.stage = heritage->stage,
+		.record = heritage->record,
+		.events = { .finished = on_file_finished,
+		    .refused = on_storage_refused,
+		    .works = on_storage_works,
+		    .user = worker },
+	};
+	int r = writer_open(&worker->writer, &seat);
+
+	return r < 0 ? say_failure(worker, r, "open its stage", NULL) : 0;
+}
+
+static int live(struct worker *worker)
+{
+	const char *purpose = "";
+	int r = confine(worker->heritage, &purpose);
+
+	if (r < 0)
+		return say_failure(worker, r, purpose, NULL);
+	r = open_writer(worker);
+	if (r < 0)
+		return r;
+	if (worker->heritage->socket >= 0)
+		r = open_ring(worker);
+	else
+		worker->is_stopping = true; /* nothing to drain: only what the stage holds */
+	return r < 0 ? r : run_loop(worker);
+}
+
+int worker_run(const struct heritage *heritage)
+{
+	struct worker worker = { .heritage = heritage };
+	int r = live(&worker);
+
+	writer_close(worker.writer);
+	ring_close(worker.ring);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
