@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "supervisor/child.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "capture/socket.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A ring of 512 MiB took up to 1.6 s on an idle machine (KERNEL.md, Memory). */
+static const uint64_t opening_limit_ns = 60 * NSEC_PER_SEC;
+
+/* Tell the owner of everything that the channel still holds. */
+static int hear_out(struct child *child)
+{
+	struct message message;
+	int r;
+
+	while (child->channel >= 0 && (r = channel_receive(child->channel, &message)) > 0)
+		child->owner.said(child->owner.user, child, &message);
+	return child->channel < 0 ? -EPIPE : r;
+}
+
+static int on_channel(sd_event_source *source, int fd, uint32_t events, void *user)
+{
+	struct child *child = user;
+
+	(void)fd;
+	(void)events;
+	/* At its end the process ends too, which tells more. */
+	if (hear_out(child) < 0)
+		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	return 0;
+}
+
+static void forget_process(struct child *child)
+{
+	child->channel_source = sd_event_source_disable_unref(child->channel_source);
+	child->end_source = sd_event_source_disable_unref(child->end_source);
+	close_at(&child->channel);
+	child->heritage.channel = -1;
+	atomic_store(&child->slot->pid, 0);
+}
+
+static int on_end(sd_event_source *source, const siginfo_t *how, void *user)
+{
+	struct child *child = user;
+	siginfo_t end = *how;
+
+	(void)source;
+	(void)hear_out(child);
+	forget_process(child);
+	child->owner.ended(child->owner.user, child, &end);
+	return 0;
+}
+
+static int watch(struct child *child, pid_t pid)
+{
+	int r = sd_event_add_child(child->event, &child->end_source, pid, WEXITED, on_end, child);
+
+	if (r >= 0)
+		r = sd_event_add_io(child->event, &child->channel_source, child->channel, EPOLLIN,
+		    on_channel, child);
+	/* Messages first, so that a file is in the catalog before its worker's end is told. */
+	if (r >= 0)
+		r = sd_event_source_set_priority(child->end_source, SD_EVENT_PRIORITY_NORMAL + 1);
+	return r;
+}
+
+static int open_for_life(struct child *child, const char **ret_purpose)
+{
+	int ends[2], r;
+
+	child->heritage.old_socket = child->socket;
+	child->heritage.socket = -1;
+	if (!child->only_finishes) {
+		*ret_purpose = "open a packet socket (CAP_NET_RAW is what it needs)";
+		r = socket_open();
+		if (r < 0)
+			return r;
+		child->heritage.socket = r;
+	}
+	*ret_purpose = "open a channel to the worker";
+	r = channel_open(ends);
+	if (r < 0) {
+		close_at(&child->heritage.socket);
+		return r;
+	}
+	child->channel = ends[0];
+	child->heritage.channel = ends[1];
+	return 0;
+}
+
+int child_start(struct child *child, const char **ret_purpose)
+{
+	pid_t pid;
+	int r = open_for_life(child, ret_purpose);
+
+	if (r < 0)
+		return r;
+	child->is_mapped = child->was_asked = child->is_drained = false;
+	child->started_ns = clock_monotonic_ns();
+	child->deadline_ns = child->started_ns + opening_limit_ns;
+	atomic_store(&child->heritage.record->heartbeat_ns, child->started_ns);
+	atomic_store(&child->heritage.record->in_storage, 0);
+	atomic_store(&child->heritage.record->blocks, 0);
+	child->heritage.supervisor_pid = getpid();
+
+	*ret_purpose = "fork a worker";
+	pid = fork();
+	if (pid == 0)
+		_exit(child->run(&child->heritage));
+	r = pid < 0 ? -errno : 0;
+	close_at(&child->heritage.channel);
+	close_at(&child->socket);
+	child->socket = TAKE_FD(child->heritage.socket);
+	if (r < 0) {
+		close_at(&child->channel);
+		return r;
+	}
+	atomic_store(&child->slot->pid, (uint32_t)pid);
+	child_set_state(child, STATE_STARTING);
+	*ret_purpose = "watch a worker";
+	return watch(child, pid);
+}
+
+void child_command(struct child *child, enum message_kind kind, uint32_t value)
+{
+	struct message message = { .kind = kind, .value = value };
+
+	if (child->channel >= 0)
+		(void)channel_send(child->channel, &message);
+}
+
+void child_kill(struct child *child)
+{
+	uint32_t pid = atomic_load(&child->slot->pid);
+
+	/* Not yet reaped, or the slot would say 0: the number is still this child's. */
+	if (pid > 0)
+		(void)kill((pid_t)pid, SIGKILL);
+}
+
+void child_abandon(struct child *child)
+{
+	uint32_t pid = atomic_load(&child->slot->pid);
+
+	child->restart_source = sd_event_source_disable_unref(child->restart_source);
+	child_kill(child);
+	forget_process(child);
+	if (pid > 0)
+		(void)waitpid((pid_t)pid, NULL, 0);
+	close_at(&child->socket);
+	close_at(&child->heritage.stage);
+	child_set_state(child, STATE_GONE);
+}
+
+bool child_lives(const struct child *child)
+{
+	return atomic_load(&child->slot->pid) != 0;
+}
+
+enum ledger_state child_state(const struct child *child)
+{
+	return (enum ledger_state)atomic_load(&child->slot->state);
+}
+
+void child_set_state(struct child *child, enum ledger_state state)
+{
+	atomic_store(&child->slot->state, (uint32_t)state);
+}
+
+void child_describe_end(const siginfo_t *how, char *text, size_t size)
+{
+	const char *name = how->si_code == CLD_EXITED ? NULL : sigabbrev_np(how->si_status);
+
+	if (how->si_code == CLD_EXITED)
+		snprintf(text, size, "exited with status %d", how->si_status);
+	else if (how->si_status == SIGSYS)
+		snprintf(
+		    text, size, "killed by SIGSYS: it made a system call that its filter refuses");
+	else
+		snprintf(text, size, "killed by SIG%s", name ? name : "?");
+}

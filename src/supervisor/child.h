@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "control/channel.h"
+#include "control/heritage.h"
+#include "ledger/ledger.h"
+#include "supervisor/restart.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
+struct child;
+
+/* Who is told what a child says and how it ended. */
+struct child_owner {
+	void (*said)(void *user, struct child *child, const struct message *message);
+	void (*ended)(void *user, struct child *child, const siginfo_t *how);
+	void *user;
+};
+
+/*
+ * One worker from outside.  The slot outlives the process: a child that died is started again in
+ * the same place.
+ */
+struct child {
+	struct heritage heritage; /* what the next life is born with */
+	struct child_owner owner;
+	sd_event *event;
+	worker_main *run;
+	struct ledger_slot *slot;
+	struct restart restart;
+	int socket;  /* the duplicate that is kept; -1: none */
+	int channel; /* our end */
+	sd_event_source *channel_source, *end_source, *restart_source;
+	uint64_t started_ns;  /* monotonic */
+	uint64_t deadline_ns; /* of the opening */
+	bool is_mapped;       /* the ring is there */
+	bool was_asked;       /* to join the group */
+	bool is_drained;      /* said so, and has nothing left */
+	bool only_finishes;   /* this life writes what the stage holds, and nothing else */
+};
+
+/*
+ * Fork a life of this child: with a new socket, or without one where it only finishes.  The old
+ * socket, if any, goes to the child to be closed.  Returns 0 or a negative errno, with *ret_purpose
+ * for the sentence.
+ */
+int child_start(struct child *child, const char **ret_purpose);
+
+/* Send a command.  A child that is gone is told of by its end, so nothing is returned. */
+void child_command(struct child *child, enum message_kind kind, uint32_t value);
+
+/* Give up the wait for its end, and end it: for a supervisor that leaves. */
+void child_abandon(struct child *child);
+
+void child_kill(struct child *child);
+bool child_lives(const struct child *child);
+enum ledger_state child_state(const struct child *child);
+void child_set_state(struct child *child, enum ledger_state state);
+
+/* How it ended, as a sentence's end: "killed by SIGKILL", "exited with status 3". */
+void child_describe_end(const siginfo_t *how, char *text, size_t size);

@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "supervisor/group.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "capture/geometry.h"
+#include "capture/link.h"
+#include "storage/catalog.h"
+#include "supervisor/journal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t heartbeat_limit_ns = 2 * NSEC_PER_SEC;
+static const uint64_t storage_limit_ns = 60 * NSEC_PER_SEC;
+/* A life as long as this came to work, also without a packet. */
+static const uint64_t health_ns = 2 * NSEC_PER_SEC;
+
+static void set_state(struct group *group, enum ledger_state state)
+{
+	atomic_store(&group->record->state, (uint32_t)state);
+}
+
+static enum ledger_state state_of(const struct group *group)
+{
+	return (enum ledger_state)atomic_load(&group->record->state);
+}
+
+/* ---- what children say ------------------------------------------------------------------- */
+
+static int arm(struct group *group, struct child *child)
+{
+	int r = filter_attach(child->socket, &group->filter);
+
+	if (r < 0)
+		return log_failure(r, "%s: cannot attach the filter of worker %u",
+		    group->interface->name, child->heritage.worker);
+	child_set_state(child, STATE_RUNNING);
+	child_command(child, MESSAGE_RUN, 0);
+	return 0;
+}
+
+static bool all_are(const struct group *group, enum ledger_state state)
+{
+	for (size_t i = 0; i < group->count; i++)
+		if (child_state(&group->children[i]) != state)
+			return false;
+	return true;
+}
+
+/*
+ * Let the next one join, or put the real filters in place once all have.  At the first start they
+ * join strictly in worker order, since that is the order in which the kernel links them again
+ * after the interface was down; a late one comes when it is ready.
+ */
+static void advance(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		struct child *child = &group->children[i];
+
+		if (child_state(child) != STATE_STARTING)
+			continue;
+		if (child->is_mapped && !child->was_asked) {
+			child->was_asked = true;
+			child_command(child, MESSAGE_JOIN, (uint32_t)group->fanout);
+		}
+		if (!group->runs)
+			break;
+	}
+	if (!group->runs && !all_are(group, STATE_ARMED))
+		return;
+	for (size_t i = 0; i < group->count; i++)
+		if (child_state(&group->children[i]) == STATE_ARMED &&
+		    arm(group, &group->children[i]) < 0)
+			child_kill(&group->children[i]);
+	if (!group->runs) {
+		group->runs = true;
+		set_state(group, STATE_RUNNING);
+		group->owner.runs(group->owner.user);
+	}
+}
+
+static void on_mapped(struct group *group, struct child *child, const struct message *message)
+{
+	(void)message;
+	child->is_mapped = true;
+	advance(group);
+}
+
+static void on_joined(struct group *group, struct child *child, const struct message *message)
+{
+	group->fanout = (int32_t)message->value;
+	child_set_state(child, STATE_ARMED);
+	advance(group);
+}
+
+static void on_failed(struct group *group, struct child *child, const struct message *message)
+{
+	log_line(LOG_ERR, "%s: worker %u cannot %s", group->interface->name, child->heritage.worker,
+	    message->text);
+	/* At the first start nobody captures yet: the service says so instead of half working. */
+	if (!group->runs && message->error != -ENETDOWN && message->error != -ENODEV)
+		group->owner.failed(group->owner.user, message->error);
+}
+
+static void on_finished(struct group *group, struct child *child, const struct message *message)
+{
+	const struct message_file *file = &message->file;
+	const struct catalog_entry entry = {
+		.file = file->name,
+		.inode = file->inode,
+		.sensor = group->config->sensor,
+		.interface = group->interface->name,
+		.worker = child->heritage.worker,
+		.first_ns = file->first_ns,
+		.last_ns = file->last_ns,
+		.packets = file->packets,
+		.bytes = file->bytes,
+		.dropped = file->dropped,
+		.discarded = file->discarded,
+		.closed_ns = file->closed_ns,
+		.cause = file->cause,
+	};
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+		.file = file->name,
+		.packets = &file->packets,
+		.bytes = &file->bytes,
+		.drops = &file->dropped,
+	};
+	int r = catalog_append(group->premises->output, &entry);
+
+	if (r < 0)
+		(void)log_failure(r, "%s: cannot enter it in catalog.jsonl", file->name);
+	journal_event(EVENT_FILE_FINISHED, &about, "%s: finished with %" PRIu64 " packets",
+	    file->name, file->packets);
+}
+
+static void on_refused(struct group *group, struct child *child, const struct message *message)
+{
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+		.file = message->file.name[0] ? message->file.name : NULL,
+		.cause = journal_storage_cause(message->error),
+	};
+
+	journal_event(EVENT_STORAGE_REFUSED, &about,
+	    "%s: %s: worker %u discards packets until the storage works again (%s)",
+	    group->config->output.directory, strerror(-message->error), child->heritage.worker,
+	    message->text);
+}
+
+static void on_works(struct group *group, struct child *child, const struct message *message)
+{
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+	};
+
+	(void)message;
+	journal_event(EVENT_STORAGE_WORKS, &about, "%s: takes data of worker %u again",
+	    group->config->output.directory, child->heritage.worker);
+}
+
+static void on_stopped(struct group *group, struct child *child, const struct message *message)
+{
+	(void)group;
+	(void)message;
+	child->is_drained = true;
+}
+
+static void on_said(void *user, struct child *child, const struct message *message)
+{
+	/* What a supervisor listens to; any other kind is a worker out of its mind. */
+	static void (*const handlers[MESSAGE_COUNT_])(
+	    struct group *, struct child *, const struct message *) = {
+		[MESSAGE_MAPPED] = on_mapped,
+		[MESSAGE_JOINED] = on_joined,
+		[MESSAGE_FAILED] = on_failed,
+		[MESSAGE_FINISHED] = on_finished,
+		[MESSAGE_REFUSED] = on_refused,
+		[MESSAGE_WORKS] = on_works,
+		[MESSAGE_STOPPED] = on_stopped,
+	};
+	struct group *group = user;
+
+	if (handlers[message->kind]) {
+		handlers[message->kind](group, child, message);
+		return;
+	}
+	log_line(LOG_ERR, "%s: worker %u sent a message %s, which is not its to send",
+	    group->interface->name, child->heritage.worker, message_name(message->kind));
+	child_kill(child);
+}
+
+/* ---- how children end -------------------------------------------------------------------- */
+
+static void group_reset(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++)
+		close_at(&group->children[i].socket);
+	filter_release(&group->filter);
+	group->has_begun = group->runs = group->is_gone = false;
+	group->fanout = -1;
+	set_state(group, STATE_WAITING);
+}
+
+static void after_an_end(struct group *group)
+{
+	if (!group_has_ended(group))
+		return;
+	if (group->is_stopping) {
+		set_state(group, STATE_GONE);
+		group->owner.ended(group->owner.user);
+	} else if (group->is_gone) {
+		group_reset(group);
+		/* It may be back under its name already. */
+		(void)group_begin(group);
+	}
+}
+
+/* The ring's packets of a dead worker are counted here, by the last holder of its socket. */
+static uint64_t settle(struct child *child)
+{
+	struct ledger_worker *record = child->heritage.record;
+
+	if (child->socket >= 0) {
+		(void)filter_attach(child->socket, &filter_refuse_all);
+		(void)socket_statistics(child->socket, ledger_statistics_free_slot(record));
+	}
+	return ledger_settle(record);
+}
+
+static int start(struct group *group, struct child *child)
+{
+	const char *purpose = "";
+	int r;
+
+	child->heritage.ifindex = group->link.ifindex;
+	r = child_start(child, &purpose);
+	if (r < 0)
+		return log_failure(r, "%s: cannot %s for worker %u", group->interface->name,
+		    purpose, child->heritage.worker);
+	return 0;
+}
+
+static int on_restart_due(sd_event_source *source, uint64_t now, void *user)
+{
+	struct child *child = user;
+	struct group *group = child->owner.user;
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+	};
+
+	(void)source;
+	(void)now;
+	child->restart_source = sd_event_source_disable_unref(child->restart_source);
+	if (start(group, child) < 0)
+		return 0;
+	atomic_fetch_add(&child->slot->restarts, 1);
+	atomic_fetch_add(&child->slot->generation, 1);
+	journal_event(EVENT_WORKER_STARTED_AGAIN, &about, "%s: worker %u started again%s",
+	    group->interface->name, child->heritage.worker,
+	    child->only_finishes ? ", to finish its file" : "");
+	return 0;
+}
+
+static void schedule_restart(struct group *group, struct child *child)
+{
+	bool had_worked = atomic_load(&child->heritage.record->blocks) > 0 ||
+			  clock_monotonic_ns() - child->started_ns >= health_ns;
+	uint64_t delay = restart_next(&child->restart, had_worked);
+
+	child_set_state(child, STATE_WAITING);
+	(void)sd_event_add_time_relative(child->event, &child->restart_source, CLOCK_MONOTONIC,
+	    delay / NSEC_PER_USEC, 1, on_restart_due, child);
+	(void)group;
+}
+
+static void on_death(struct group *group, struct child *child, const siginfo_t *how)
+{
+	uint64_t discards = settle(child);
+	char sentence[128];
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+		.discards = &discards,
+		.cause = "worker_died",
+	};
+
+	child_describe_end(how, sentence, sizeof(sentence));
+	journal_event(EVENT_WORKER_DIED, &about,
+	    "%s: worker %u %s; %" PRIu64 " packets in its ring are discarded",
+	    group->interface->name, child->heritage.worker, sentence, discards);
+}
+
+static void on_ended(void *user, struct child *child, const siginfo_t *how)
+{
+	struct group *group = user;
+	bool in_order = child->is_drained && how->si_code == CLD_EXITED && how->si_status == 0;
+	bool finished_before = child->only_finishes;
+
+	if (!in_order)
+		on_death(group, child, how);
+	if (group->is_stopping || group->is_gone) {
+		/* What its stage holds is written by one more life; but not by a third. */
+		child->only_finishes = !in_order && !finished_before;
+		if (!child->only_finishes)
+			child_set_state(child, STATE_GONE);
+	}
+	if (!in_order && child_state(child) != STATE_GONE)
+		schedule_restart(group, child);
+	after_an_end(group);
+}
+
+/* ---- life of the group ------------------------------------------------------------------- */
+
+int group_open(struct group *group, sd_event *event, worker_main *run, size_t index)
+{
+	struct ledger *ledger = group->premises->ledger;
+	struct geometry geometry;
+	const char *rule;
+
+	group->fanout = -1;
+	group->record = ledger_interface(ledger, index);
+	group->count = group->record->slot_count;
+	group->children = calloc(group->count, sizeof(*group->children));
+	if (!group->children)
+		return log_failure(-ENOMEM, "%s: cannot plan its workers", group->interface->name);
+	if (geometry_plan(&geometry, &group->config->ring, &rule) < 0)
+		return -EINVAL;
+	set_state(group, STATE_WAITING);
+	for (size_t i = 0; i < group->count; i++) {
+		size_t slot = group->record->first_slot + i;
+
+		group->children[i] = (struct child) {
+			.heritage = { .config = group->config,
+			    .interface = group->interface,
+			    .worker = (uint32_t)i,
+			    .socket = -1,
+			    .old_socket = -1,
+			    .channel = -1,
+			    .stage = -1,
+			    .directory = group->premises->output,
+			    .record = ledger_worker(ledger, slot) },
+			.owner = { .said = on_said, .ended = on_ended, .user = group },
+			.event = event,
+			.run = run,
+			.slot = ledger_slot(ledger, slot),
+			.restart = { .most_ns = geometry_patience_ns(&geometry) / 2 },
+			.socket = -1,
+			.channel = -1,
+		};
+	}
+	for (size_t i = 0; i < group->count; i++) {
+		int r = premises_stage(group->premises, group->interface->name, (unsigned int)i,
+		    group->config->output.stage);
+
+		if (r < 0)
+			return r;
+		group->children[i].heritage.stage = r;
+	}
+	return 0;
+}
+
+static int wait_for_link(struct group *group, const char *why)
+{
+	const struct journal_about about = { .interface = group->interface->name };
+
+	if (group->interface->missing == MISSING_REFUSE && !group->runs) {
+		log_line(LOG_ERR, "interfaces: %s: %s; bring it up first, or set missing: wait",
+		    group->interface->name, why);
+		return -ENODEV;
+	}
+	set_state(group, STATE_WAITING);
+	journal_event(EVENT_INTERFACE_WAITING, &about, "%s: %s; capture begins when it is up",
+	    group->interface->name, why);
+	return 0;
+}
+
+static int prepare_filter(struct group *group)
+{
+	CLEANUP(free_at) char *reason = NULL;
+	int r = filter_compile_live(&group->filter, group->interface->name, &group->config->capture,
+	    group->link.is_loopback, &reason);
+
+	if (r < 0)
+		log_line(LOG_ERR, "capture.filter: %s: %s", group->config->capture.filter,
+		    reason ? reason : strerror(-r));
+	return r;
+}
+
+int group_begin(struct group *group)
+{
+	uint32_t link_type;
+	int r = socket_interface(group->interface->name, &group->link);
+
+	if (r == -ENODEV)
+		return wait_for_link(group, "no such interface");
+	if (r < 0)
+		return log_failure(r, "%s: cannot look at the interface", group->interface->name);
+	if (!group->link.is_up)
+		return wait_for_link(group, "the interface is down");
+	r = link_type_of(group->link.arphrd, &link_type);
+	if (r < 0) {
+		log_line(LOG_ERR, "interfaces: %s: link type %u is not in this version",
+		    group->interface->name, group->link.arphrd);
+		return -EINVAL;
+	}
+	r = prepare_filter(group);
+	if (r < 0)
+		return r;
+	group->has_begun = true;
+	set_state(group, STATE_STARTING);
+	for (size_t i = 0; r >= 0 && i < group->count; i++) {
+		group->children[i].heritage.link_type = link_type;
+		group->children[i].only_finishes = false;
+		r = start(group, &group->children[i]);
+	}
+	return r < 0 ? r : 1;
+}
+
+/* Nothing new from here on: what the kernel still counts was there before. */
+static void refuse_and_stop(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		struct child *child = &group->children[i];
+
+		if (child->socket >= 0)
+			(void)filter_attach(child->socket, &filter_refuse_all);
+		if (!child_lives(child)) {
+			child->restart_source =
+			    sd_event_source_disable_unref(child->restart_source);
+			child_set_state(child, STATE_GONE);
+			continue;
+		}
+		child_set_state(child, STATE_STOPPING);
+		child_command(child, MESSAGE_STOP, 0);
+	}
+}
+
+void group_link(struct group *group, int ifindex, enum link_change change)
+{
+	const struct journal_about about = { .interface = group->interface->name };
+	const char *name = group->interface->name;
+
+	if (group->is_stopping || group->is_gone)
+		return;
+	if (!group->has_begun) {
+		if (change == LINK_IS_UP && group_begin(group) > 0)
+			journal_event(
+			    EVENT_INTERFACE_BACK, &about, "%s: is up, capture begins", name);
+		return;
+	}
+	if (change == LINK_IS_GONE && ifindex == group->link.ifindex) {
+		journal_event(EVENT_INTERFACE_GONE, &about,
+		    "%s: is gone; capture begins when it is back", name);
+		group->is_gone = true;
+		set_state(group, STATE_WAITING);
+		refuse_and_stop(group);
+		after_an_end(group);
+	} else if (change == LINK_IS_DOWN && state_of(group) == STATE_RUNNING) {
+		journal_event(EVENT_INTERFACE_DOWN, &about,
+		    "%s: is down; capture goes on when it is up", name);
+		set_state(group, STATE_WAITING);
+	} else if (change == LINK_IS_UP && state_of(group) == STATE_WAITING && group->runs) {
+		journal_event(EVENT_INTERFACE_BACK, &about, "%s: is up, capture goes on", name);
+		set_state(group, STATE_RUNNING);
+	}
+}
+
+void group_stop(struct group *group)
+{
+	group->is_stopping = true;
+	set_state(group, STATE_STOPPING);
+	if (!group->is_gone)
+		refuse_and_stop(group);
+	after_an_end(group);
+}
+
+void group_rotate(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++)
+		child_command(&group->children[i], MESSAGE_ROTATE, 0);
+}
+
+void group_check(struct group *group, uint64_t now_ns)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		struct child *child = &group->children[i];
+		struct ledger_worker *record = child->heritage.record;
+		uint64_t beat = atomic_load(&record->heartbeat_ns);
+		bool in_storage = atomic_load(&record->in_storage) != 0;
+		uint64_t limit = in_storage ? storage_limit_ns : heartbeat_limit_ns;
+		bool is_opening = child_state(child) == STATE_STARTING;
+
+		if (!child_lives(child))
+			continue;
+		if (is_opening ? now_ns < child->deadline_ns : now_ns < beat + limit)
+			continue;
+		log_line(LOG_ERR, "%s: worker %u %s for %" PRIu64 " s and is killed",
+		    group->interface->name, child->heritage.worker,
+		    is_opening   ? "has not come up"
+		    : in_storage ? "has hung in the storage"
+				 : "has hung",
+		    (now_ns - (is_opening ? child->started_ns : beat)) / NSEC_PER_SEC);
+		child_kill(child);
+	}
+}
+
+bool group_has_ended(const struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		const struct child *child = &group->children[i];
+
+		if (child_lives(child) || child->restart_source)
+			return false;
+	}
+	return true;
+}
+
+void group_close(struct group *group)
+{
+	for (size_t i = 0; group->children && i < group->count; i++)
+		child_abandon(&group->children[i]);
+	filter_release(&group->filter);
+	free(group->children);
+	*group = (struct group) { 0 };
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "capture/filter.h"
+#include "capture/socket.h"
+#include "config/config.h"
+#include "supervisor/child.h"
+#include "supervisor/interfaces.h"
+#include "supervisor/premises.h"
+
+/* Who is told of what becomes of a group. */
+struct group_owner {
+	void (*runs)(void *user);              /* every worker has joined, packets count */
+	void (*failed)(void *user, int error); /* it could not begin; all is logged */
+	void (*ended)(void *user);             /* a stop that was asked for is done */
+	void *user;
+};
+
+/*
+ * The workers of one interface: they open their rings at the same time and join their fanout group
+ * one after the other (DESIGN section 3), and are started again where they die.
+ */
+struct group {
+	const struct config *config;
+	const struct interface_config *interface;
+	const struct premises *premises;
+	struct ledger_interface *record;
+	struct group_owner owner;
+	struct child *children;
+	size_t count;
+	struct filter filter;   /* the real one, direction in front */
+	struct link_state link; /* as it was when the workers were started */
+	int32_t fanout;         /* the group's id once the first has joined, else -1 */
+	bool has_begun;         /* workers were started */
+	bool runs;              /* the real filters are in place */
+	bool is_stopping;       /* for good */
+	bool is_gone;           /* the device went; workers drain, and begin anew when it is back */
+};
+
+/* Lay out the slots and stages of an interface.  Logs.  Returns 0 or a negative errno. */
+int group_open(struct group *group, sd_event *event, worker_main *run, size_t index);
+
+/*
+ * Start the workers if the interface is there and up.  Returns 1 if started, 0 if it is to be
+ * waited for (told in the journal), or a negative errno.  Logs.
+ */
+int group_begin(struct group *group);
+
+/* Take in what is known of the link. */
+void group_link(struct group *group, int ifindex, enum link_change change);
+
+/* Nothing new is let in, what is there is drained; owner.ended tells when that is done. */
+void group_stop(struct group *group);
+
+/* Every worker finishes its file and begins another. */
+void group_rotate(struct group *group);
+
+/* End workers whose heartbeat stays away. */
+void group_check(struct group *group, uint64_t now_ns);
+
+bool group_has_ended(const struct group *group);
+
+/* End everything at once, and forget it. */
+void group_close(struct group *group);

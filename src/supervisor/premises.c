@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "supervisor/premises.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "capture/geometry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* Room that must be there for a start: less, and the first file would be cut at once. */
+enum { PROBE_SIZE = 64 * 1024 };
+
+static int open_runtime(struct premises *premises, const char *path)
+{
+	struct statfs status;
+
+	premises->runtime = open(path, O_DIRECTORY | O_CLOEXEC);
+	if (premises->runtime < 0)
+		return log_failure(-errno,
+		    "runtime directory %s: cannot open it (the unit makes it; without one, make it and "
+		    "name it with --runtime-directory)",
+		    path);
+	if (fstatfs(premises->runtime, &status) == 0 && status.f_type != TMPFS_MAGIC)
+		log_line(LOG_WARNING,
+		    "runtime directory %s: not on a tmpfs, so that every packet costs more; /run or "
+		    "/dev/shm would be right",
+		    path);
+	return 0;
+}
+
+static int lock_runtime(struct premises *premises, const char *path)
+{
+	char holder[24] = "";
+
+	premises->lock = openat(premises->runtime, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (premises->lock < 0)
+		return log_failure(-errno,
+		    "runtime directory %s: cannot make a file in it; it must belong to the user that "
+		    "fancapd runs as",
+		    path);
+	if (flock(premises->lock, LOCK_EX | LOCK_NB) < 0) {
+		(void)!read(premises->lock, holder, sizeof(holder) - 1);
+		holder[strcspn(holder, "\n")] = 0;
+		log_line(LOG_ERR,
+		    "runtime directory %s: process %s runs this sensor already; one sensor, one fancapd",
+		    path, holder[0] ? holder : "?");
+		return -EBUSY;
+	}
+	(void)!ftruncate(premises->lock, 0);
+	(void)!dprintf(premises->lock, "%d\n", (int)getpid());
+	return 0;
+}
+
+static const char *output_remedy(int error)
+{
+	switch (error) {
+	case ENOENT:
+		return "make it, owned by the user that fancapd runs as";
+	case EROFS:
+		return "name it in ReadWritePaths= of a drop-in for the unit, or mount it writable";
+	case EACCES:
+	case EPERM:
+		return "it must belong to the user that fancapd runs as";
+	case ENOSPC:
+	case EDQUOT:
+		return "make room first";
+	default:
+		return "a directory on a local disk would be right";
+	}
+}
+
+/* Writes for a moment where the files will be: a full or foreign disk shows now, not later. */
+static int probe_output(int directory)
+{
+	static const char nothing[PROBE_SIZE];
+	char name[40];
+	CLEANUP(close_at) int fd = -1;
+	int r = 0;
+
+	snprintf(name, sizeof(name), ".fancap-probe-%d", (int)getpid());
+	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, nothing, sizeof(nothing)) != (ssize_t)sizeof(nothing))
+		r = errno ? -errno : -ENOSPC;
+	else if (fdatasync(fd) < 0)
+		r = -errno;
+	(void)unlinkat(directory, name, 0);
+	return r;
+}
+
+static int open_output(struct premises *premises, const char *path)
+{
+	int r = 0;
+
+	premises->output = open(path, O_DIRECTORY | O_CLOEXEC);
+	if (premises->output < 0)
+		r = -errno;
+	else
+		r = probe_output(premises->output);
+	if (r < 0)
+		return log_failure(
+		    r, "output.directory: %s: cannot write there; %s", path, output_remedy(-r));
+	return 0;
+}
+
+/* Bytes that could be taken without swapping, of proc(5); 0 where it cannot be told. */
+static uint64_t available_memory(void)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	char line[128];
+	uint64_t kib = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return kib * 1024;
+}
+
+static int check_memory(const struct config *config)
+{
+	struct geometry geometry;
+	const char *rule = NULL;
+	uint64_t workers = 0, free = available_memory(), sum, bound;
+	int r = geometry_plan(&geometry, &config->ring, &rule);
+
+	if (r < 0) {
+		log_line(LOG_ERR, "ring: %s", rule);
+		return r;
+	}
+	for (size_t i = 0; i < config->interface_count; i++)
+		workers += config->interfaces[i].workers;
+	sum = workers * (geometry_memory(&geometry) + config->output.stage);
+	bound = config->ring.memory_is_default ? free / 2 : free;
+	if (free == 0 || sum <= bound)
+		return 0;
+	log_line(LOG_ERR,
+	    "ring.memory: %" PRIu64 " workers with rings and stages take %" PRIu64
+	    " MiB, but %" PRIu64
+	    " MiB are available%s; fewer workers or a smaller ring.memory would "
+	    "be right",
+	    workers, sum >> 20, free >> 20,
+	    config->ring.memory_is_default ? ", and the default takes no more than half of them"
+					   : "");
+	return -EINVAL;
+}
+
+static int make_ledger(struct premises *premises, const struct config *config)
+{
+	CLEANUP(free_at)
+	struct ledger_shape_interface *interfaces =
+	    calloc(config->interface_count, sizeof(*interfaces));
+	struct ledger_shape shape = {
+		.sensor = config->sensor,
+		.interface_count = config->interface_count,
+		.interfaces = interfaces,
+	};
+	int r;
+
+	if (!interfaces)
+		return log_failure(-ENOMEM, "cannot plan the ledger");
+	for (size_t i = 0; i < config->interface_count; i++)
+		interfaces[i] = (struct ledger_shape_interface) { config->interfaces[i].name,
+			(size_t)config->interfaces[i].workers };
+	r = ledger_create(&premises->ledger, premises->runtime, &shape);
+	return r < 0 ? log_failure(r, "cannot make the ledger in the runtime directory") : 0;
+}
+
+int premises_open(
+    struct premises *ret_premises, const struct config *config, const char *runtime_directory)
+{
+	struct premises premises = { .runtime = -1, .lock = -1, .output = -1 };
+	int r = check_memory(config);
+
+	if (r >= 0)
+		r = open_output(&premises, config->output.directory);
+	if (r >= 0)
+		r = open_runtime(&premises, runtime_directory);
+	if (r >= 0)
+		r = lock_runtime(&premises, runtime_directory);
+	if (r >= 0)
+		r = make_ledger(&premises, config);
+	if (r < 0) {
+		premises_close(&premises);
+		return r;
+	}
+	*ret_premises = premises;
+	return 0;
+}
+
+int premises_stage(
+    const struct premises *premises, const char *interface, unsigned int worker, uint64_t size)
+{
+	CLEANUP(close_at) int fd = -1;
+	char name[128];
+	int r;
+
+	snprintf(name, sizeof(name), "stage.%s.%u", interface, worker);
+	/* Anew for each life of the service: nobody else holds it, since the lock is ours. */
+	(void)unlinkat(premises->runtime, name, 0);
+	fd = openat(premises->runtime, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return log_failure(
+		    -errno, "%s: cannot make its stage in the runtime directory", interface);
+	r = -posix_fallocate(fd, 0, (off_t)size);
+	if (r < 0) {
+		(void)unlinkat(premises->runtime, name, 0);
+		return log_failure(r,
+		    "%s: cannot take %" PRIu64
+		    " MiB for a stage in the runtime directory; a larger "
+		    "tmpfs or a smaller output.stage would be right",
+		    interface, size >> 20);
+	}
+	return TAKE_FD(fd);
+}
+
+void premises_close(struct premises *premises)
+{
+	ledger_close(TAKE(premises->ledger));
+	close_at(&premises->output);
+	close_at(&premises->lock);
+	close_at(&premises->runtime);
+}

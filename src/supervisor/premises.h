@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "config/config.h"
+#include "ledger/ledger.h"
+
+/*
+ * What a sensor stands on: its runtime directory with ledger and stages, held by one supervisor
+ * at a time, and its output directory.
+ */
+struct premises {
+	int runtime; /* directory */
+	int lock;    /* held for as long as the supervisor lives */
+	int output;  /* directory */
+	struct ledger *ledger;
+};
+
+/*
+ * Open all of it, and make the ledger anew.  Nothing is left behind on failure.  Logs each fault
+ * once, with what would be right.  Returns 0 or a negative errno: -EBUSY where another supervisor
+ * runs the sensor, -EINVAL for a configuration that this machine cannot take.
+ */
+int premises_open(
+    struct premises *ret_premises, const struct config *config, const char *runtime_directory);
+
+/*
+ * Make the stage of one worker, with its space taken.  Logs.  Returns a descriptor, or a negative
+ * errno.
+ */
+int premises_stage(
+    const struct premises *premises, const char *interface, unsigned int worker, uint64_t size);
+
+/* Let go of everything; the ledger's file stays for `fancap status`. */
+void premises_close(struct premises *premises);

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "supervisor/report.h"
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "supervisor/journal.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+
+/* SPEC: a worker above twice its share for a minute. */
+static const uint64_t one_sided_ns = 60 * NSEC_PER_SEC;
+
+struct look {
+	struct counters counters;
+	uint64_t one_sided_since_ns; /* 0: not */
+	bool was_told;
+};
+
+struct report {
+	const struct config *config;
+	struct ledger *ledger;
+	uint64_t last_ns;
+	struct look *looks; /* one a slot */
+};
+
+struct report *report_new(const struct config *config, struct ledger *ledger)
+{
+	struct report *report = calloc(1, sizeof(*report));
+
+	if (!report)
+		return NULL;
+	*report = (struct report) {
+		.config = config,
+		.ledger = ledger,
+		.last_ns = clock_monotonic_ns(),
+		.looks = calloc(ledger_header(ledger)->slot_count, sizeof(struct look)),
+	};
+	if (!report->looks) {
+		free(report);
+		return NULL;
+	}
+	return report;
+}
+
+void report_free(struct report *report)
+{
+	if (!report)
+		return;
+	free(report->looks);
+	free(report);
+}
+
+void report_notify(const char *format, ...)
+{
+	char text[1024];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	/* Without a service manager there is nobody to tell. */
+	(void)sd_notify(0, text);
+}
+
+static struct counters counters_of(const struct ledger *ledger, size_t slot)
+{
+	static const struct counters none;
+	struct ledger_commit commit;
+
+	return ledger_commit_read(ledger_worker(ledger, slot), &commit) == 0 ? commit.counters
+									     : none;
+}
+
+void report_total(const struct ledger *ledger, struct counters *ret_total)
+{
+	*ret_total = (struct counters) { 0 };
+	for (size_t i = 0; i < ledger_header(ledger)->slot_count; i++) {
+		struct counters counters = counters_of(ledger, i);
+
+		counters_add(ret_total, &counters);
+	}
+}
+
+static uint64_t since(const struct counters *now, const struct counters *then, enum counter counter)
+{
+	return now->value[counter] - then->value[counter];
+}
+
+static void tell_drops(const struct ledger_slot *slot, const char *interface,
+    const struct counters *now, const struct counters *then)
+{
+	uint64_t drops = since(now, then, COUNTER_DROPPED);
+	uint64_t discards = since(now, then, COUNTER_DISCARDED);
+	uint64_t freezes = since(now, then, COUNTER_FROZEN);
+	uint64_t packets = since(now, then, COUNTER_SEEN);
+	uint64_t total = now->value[COUNTER_DROPPED];
+	const struct journal_about about = {
+		.interface = interface,
+		.worker = &slot->worker,
+		.packets = &packets,
+		.drops = &drops,
+		.drops_total = &total,
+		.discards = &discards,
+		.freezes = &freezes,
+	};
+
+	if (drops == 0 && discards == 0)
+		return;
+	journal_event(EVENT_DROPS, &about,
+	    "%s: worker %u dropped %" PRIu64 " of %" PRIu64 " packets, and discarded %" PRIu64
+	    "; dropped %" PRIu64 " since the start",
+	    interface, slot->worker, drops, packets, discards, total);
+}
+
+/* A worker far above its share: the hash sees too few flows, or only the outer ones of a tunnel. */
+static void tell_one_sided(struct look *look, const struct ledger_slot *slot,
+    const struct ledger_interface *interface, uint64_t share[2], uint64_t now_ns)
+{
+	const struct journal_about about = { .interface = interface->name,
+		.worker = &slot->worker };
+	bool is_one_sided = interface->slot_count > 1 && share[1] > 0 &&
+			    share[0] * interface->slot_count > 2 * share[1];
+
+	if (!is_one_sided) {
+		look->one_sided_since_ns = 0;
+		look->was_told = false;
+		return;
+	}
+	if (look->one_sided_since_ns == 0)
+		look->one_sided_since_ns = now_ns;
+	if (look->was_told || now_ns - look->one_sided_since_ns < one_sided_ns)
+		return;
+	look->was_told = true;
+	journal_event(EVENT_ONE_SIDED, &about,
+	    "%s: worker %u gets %" PRIu64
+	    "%% of the packets; few flows, or many inside one tunnel, "
+	    "look like one to fanout.mode hash",
+	    interface->name, slot->worker, share[0] * 100 / share[1]);
+}
+
+static void look_at_interface(
+    struct report *report, const struct ledger_interface *interface, uint64_t now_ns)
+{
+	const double seconds =
+	    MOST((double)(now_ns - report->last_ns) / (double)NSEC_PER_SEC, 0.001);
+	struct counters now[WORKERS_MOST];
+	uint64_t all = 0;
+
+	for (uint32_t i = 0; i < interface->slot_count; i++) {
+		size_t slot = interface->first_slot + i;
+
+		now[i] = counters_of(report->ledger, slot);
+		all += since(&now[i], &report->looks[slot].counters, COUNTER_SEEN);
+	}
+	for (uint32_t i = 0; i < interface->slot_count; i++) {
+		struct ledger_slot *slot = ledger_slot(report->ledger, interface->first_slot + i);
+		struct look *look = &report->looks[interface->first_slot + i];
+		uint64_t seen = since(&now[i], &look->counters, COUNTER_SEEN);
+		uint64_t bytes = since(&now[i], &look->counters, COUNTER_WRITTEN_BYTES);
+
+		atomic_store(&slot->packets_per_second, (uint64_t)((double)seen / seconds));
+		atomic_store(&slot->bytes_per_second, (uint64_t)((double)bytes / seconds));
+		tell_drops(slot, interface->name, &now[i], &look->counters);
+		tell_one_sided(look, slot, interface, (uint64_t[]) { seen, all }, now_ns);
+		look->counters = now[i];
+	}
+}
+
+/* 1234567 -> "1.23 M"; three digits that matter, as people read rates. */
+static void format_rate(char *text, size_t size, double value)
+{
+	static const char units[] = " kMGT";
+	size_t unit = 0;
+
+	while (value >= 999.5 && unit + 2 < sizeof(units)) {
+		value /= 1000;
+		unit++;
+	}
+	if (unit == 0)
+		snprintf(text, size, "%.0f ", value);
+	else
+		snprintf(text, size, "%.*f %c",
+		    value < 10    ? 2
+		    : value < 100 ? 1
+				  : 0,
+		    value, units[unit]);
+}
+
+static size_t describe_interface(
+    const struct report *report, const struct ledger_interface *interface, char *text, size_t size)
+{
+	uint64_t packets = 0, bytes = 0, dropped, seen;
+	struct counters sum = { 0 };
+	char packet_rate[24], byte_rate[24];
+	enum ledger_state state = (enum ledger_state)atomic_load(&interface->state);
+
+	for (uint32_t i = 0; i < interface->slot_count; i++) {
+		const struct ledger_slot *slot =
+		    ledger_slot(report->ledger, interface->first_slot + i);
+
+		packets += atomic_load(&slot->packets_per_second);
+		bytes += atomic_load(&slot->bytes_per_second);
+		counters_add(&sum, &report->looks[interface->first_slot + i].counters);
+	}
+	dropped = sum.value[COUNTER_DROPPED];
+	seen = sum.value[COUNTER_SEEN];
+	format_rate(packet_rate, sizeof(packet_rate), (double)packets);
+	format_rate(byte_rate, sizeof(byte_rate), (double)bytes);
+	return (size_t)snprintf(text, size,
+	    "%u worker%s on %s%s: %spkt/s, %sB/s, dropped %" PRIu64 " of %" PRIu64 " (%.3f%%)",
+	    interface->slot_count, interface->slot_count == 1 ? "" : "s", interface->name,
+	    state == STATE_WAITING ? " (waiting for it)" : "", packet_rate, byte_rate, dropped,
+	    seen, seen ? 100.0 * (double)dropped / (double)seen : 0.0);
+}
+
+void report_tick(struct report *report, uint64_t now_ns)
+{
+	char text[900];
+	size_t used = 0;
+
+	for (size_t i = 0; i < report->config->interface_count; i++)
+		look_at_interface(report, ledger_interface(report->ledger, i), now_ns);
+	for (size_t i = 0; i < report->config->interface_count && used < sizeof(text); i++) {
+		if (i > 0)
+			used += (size_t)snprintf(text + used, sizeof(text) - used, "; ");
+		if (used < sizeof(text))
+			used += describe_interface(report, ledger_interface(report->ledger, i),
+			    text + used, sizeof(text) - used);
+	}
+	report->last_ns = now_ns;
+	report_notify("STATUS=%s", text);
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "supervisor/supervisor.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "supervisor/group.h"
+#include "supervisor/interfaces.h"
+#include "supervisor/journal.h"
+#include "supervisor/premises.h"
+#include "supervisor/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+/* Twice a second: a worker silent for 2 s is found within half a second more. */
+static const uint64_t check_interval_us = 500000;
+/* What a stop may take from one sign of progress to the next. */
+static const uint64_t stop_extension_us = 30000000;
+/* SPEC section 3: at most this many workers where the file does not say. */
+enum { WORKERS_DEFAULT_MOST = 8 };
+
+struct supervisor {
+	struct config *config;
+	worker_main *run;
+	sd_event *event;
+	struct premises premises;
+	struct group *groups;
+	struct interfaces *interfaces;
+	struct report *report;
+	bool is_ready;
+	bool is_stopping;
+	int exit_status;
+};
+
+static int exit_status_of(int error)
+{
+	static const struct {
+		int error, status;
+	} known[] = {
+		{ -EPERM, EX_NOPERM },
+		{ -EACCES, EX_NOPERM },
+		{ -ENODEV, EX_UNAVAILABLE },
+		{ -EINVAL, EX_CONFIG },
+		{ -ENOSPC, EX_IOERR },
+		{ -EDQUOT, EX_IOERR },
+		{ -EROFS, EX_IOERR },
+		{ -EIO, EX_IOERR },
+		{ -ENOENT, EX_IOERR },
+		{ -ENOTDIR, EX_IOERR },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		if (known[i].error == error)
+			return known[i].status;
+	return EX_OSERR;
+}
+
+/* ---- the sensor's state ------------------------------------------------------------------ */
+
+static void update_state(struct supervisor *supervisor)
+{
+	struct ledger_header *header = ledger_header(supervisor->premises.ledger);
+	enum ledger_state state = STATE_RUNNING;
+
+	for (size_t i = 0; i < supervisor->config->interface_count; i++) {
+		enum ledger_state one =
+		    (enum ledger_state)atomic_load(&supervisor->groups[i].record->state);
+
+		/* The first in the enum's order of readiness speaks for all. */
+		if (one < state)
+			state = one;
+	}
+	if (supervisor->is_stopping)
+		state = STATE_STOPPING;
+	atomic_store(&header->state, (uint32_t)state);
+}
+
+static void tell_ready(struct supervisor *supervisor)
+{
+	update_state(supervisor);
+	for (size_t i = 0; i < supervisor->config->interface_count; i++)
+		if (supervisor->groups[i].has_begun && !supervisor->groups[i].runs)
+			return;
+	if (supervisor->is_ready || supervisor->is_stopping)
+		return;
+	supervisor->is_ready = true;
+	report_tick(supervisor->report, clock_monotonic_ns());
+	report_notify("READY=1");
+}
+
+static void tell_started(const struct supervisor *supervisor, const struct group *group)
+{
+	const struct config *config = supervisor->config;
+	const struct journal_about about = { .interface = group->interface->name };
+
+	journal_event(EVENT_STARTED, &about,
+	    "%s: %zu workers capture, each with a ring of %" PRIu64 " MiB (%" PRIu64
+	    " blocks of %" PRIu64 " KiB), to %s",
+	    group->interface->name, group->count, config->ring.memory >> 20,
+	    config->ring.memory / config->ring.block_size, config->ring.block_size >> 10,
+	    config->output.directory);
+}
+
+static void fail(struct supervisor *supervisor, int error)
+{
+	supervisor->exit_status = exit_status_of(error);
+	report_notify("ERRNO=%d", -error);
+	(void)sd_event_exit(supervisor->event, 0);
+}
+
+static void on_group_runs(void *user)
+{
+	struct supervisor *supervisor = user;
+
+	for (size_t i = 0; i < supervisor->config->interface_count; i++)
+		if (supervisor->groups[i].runs && !supervisor->is_ready)
+			tell_started(supervisor, &supervisor->groups[i]);
+	tell_ready(supervisor);
+}
+
+static void on_group_failed(void *user, int error)
+{
+	fail(user, error);
+}
+
+/* ---- stopping ---------------------------------------------------------------------------- */
+
+/* Every packet that was seen is in a file or in a counter, or this says that it is not. */
+static void close_the_books(struct supervisor *supervisor)
+{
+	struct ledger *ledger = supervisor->premises.ledger;
+
+	for (size_t i = 0; i < ledger_header(ledger)->slot_count; i++) {
+		const struct ledger_slot *slot = ledger_slot(ledger, i);
+		const char *interface = ledger_interface(ledger, slot->interface)->name;
+		const struct journal_about about = {
+			.interface = interface, .worker = &slot->worker, .cause = "imbalance"
+		};
+		struct ledger_commit commit;
+
+		if (ledger_commit_read(ledger_worker(ledger, i), &commit) < 0 ||
+		    counters_are_settled(&commit.counters))
+			continue;
+		atomic_store(&ledger_header(ledger)->imbalance, 1);
+		supervisor->exit_status = EX_SOFTWARE;
+		journal_event(EVENT_IMBALANCE, &about,
+		    "%s: the books of worker %u do not balance: seen %" PRIu64 ", dropped %" PRIu64
+		    ", written %" PRIu64 ", discarded %" PRIu64 ", staged %" PRIu64,
+		    interface, slot->worker, commit.counters.value[COUNTER_SEEN],
+		    commit.counters.value[COUNTER_DROPPED], commit.counters.value[COUNTER_WRITTEN],
+		    commit.counters.value[COUNTER_DISCARDED],
+		    commit.counters.value[COUNTER_STAGED]);
+	}
+}
+
+static void tell_stopped(struct supervisor *supervisor)
+{
+	struct counters total;
+	struct journal_about about = { 0 };
+
+	report_tick(supervisor->report, clock_monotonic_ns());
+	report_total(supervisor->premises.ledger, &total);
+	about.packets = &total.value[COUNTER_SEEN];
+	about.bytes = &total.value[COUNTER_WRITTEN_BYTES];
+	about.drops_total = &total.value[COUNTER_DROPPED];
+	about.discards = &total.value[COUNTER_DISCARDED];
+	journal_event(EVENT_STOPPED, &about,
+	    "stopped: seen %" PRIu64 " packets, dropped %" PRIu64 ", written %" PRIu64
+	    ", discarded %" PRIu64,
+	    *about.packets, *about.drops_total, total.value[COUNTER_WRITTEN], *about.discards);
+}
+
+static void on_group_ended(void *user)
+{
+	struct supervisor *supervisor = user;
+
+	for (size_t i = 0; i < supervisor->config->interface_count; i++)
+		if (!group_has_ended(&supervisor->groups[i]))
+			return;
+	(void)sd_event_exit(supervisor->event, 0);
+}
+
+static void stop(struct supervisor *supervisor)
+{
+	const struct journal_about about = { 0 };
+
+	supervisor->is_stopping = true;
+	update_state(supervisor);
+	report_notify("STOPPING=1\nSTATUS=writing what the rings hold");
+	journal_event(EVENT_STOPPING, &about, "stopping: writing what the rings hold");
+	for (size_t i = 0; i < supervisor->config->interface_count; i++)
+		group_stop(&supervisor->groups[i]);
+}
+
+/* ---- what wakes the loop ----------------------------------------------------------------- */
+
+static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *user)
+{
+	struct supervisor *supervisor = user;
+
+	(void)source;
+	(void)info;
+	if (!supervisor->is_stopping) {
+		stop(supervisor);
+		return 0;
+	}
+	log_line(LOG_ERR, "stopped by a second signal, before the drain was done");
+	supervisor->exit_status = EX_SOFTWARE;
+	return sd_event_exit(supervisor->event, 0);
+}
+
+static int on_reload_signal(
+    sd_event_source *source, const struct signalfd_siginfo *info, void *user)
+{
+	const struct journal_about about = { 0 };
+
+	(void)source;
+	(void)info;
+	(void)user;
+	journal_event(EVENT_RELOAD_REFUSED, &about,
+	    "reload: not in this version; restart the service to change its configuration");
+	report_notify("STATUS=reload: not in this version");
+	return 0;
+}
+
+static int on_rotate_signal(
+    sd_event_source *source, const struct signalfd_siginfo *info, void *user)
+{
+	struct supervisor *supervisor = user;
+
+	(void)source;
+	(void)info;
+	for (size_t i = 0; i < supervisor->config->interface_count; i++)
+		group_rotate(&supervisor->groups[i]);
+	return 0;
+}
+
+static int again(sd_event_source *source, uint64_t after_us)
+{
+	int r = sd_event_source_set_time_relative(source, after_us);
+
+	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int on_check(sd_event_source *source, uint64_t usec, void *user)
+{
+	struct supervisor *supervisor = user;
+
+	(void)usec;
+	for (size_t i = 0; i < supervisor->config->interface_count; i++)
+		group_check(&supervisor->groups[i], clock_monotonic_ns());
+	if (supervisor->is_stopping)
+		report_notify("EXTEND_TIMEOUT_USEC=%" PRIu64, stop_extension_us);
+	return again(source, check_interval_us);
+}
+
+static int on_report(sd_event_source *source, uint64_t usec, void *user)
+{
+	struct supervisor *supervisor = user;
+
+	(void)usec;
+	if (!supervisor->is_stopping)
+		report_tick(supervisor->report, clock_monotonic_ns());
+	return again(source, supervisor->config->report.interval / NSEC_PER_USEC);
+}
+
+static void look_at_link(struct group *group)
+{
+	struct link_state link;
+	int r = socket_interface(group->interface->name, &link);
+
+	if (group->has_begun && (r == -ENODEV || (r == 0 && link.ifindex != group->link.ifindex)))
+		group_link(group, group->link.ifindex, LINK_IS_GONE);
+	else if (r == 0)
+		group_link(group, link.ifindex, link.is_up ? LINK_IS_UP : LINK_IS_DOWN);
+}
+
+static void on_link(void *user, const char *name, int ifindex, enum link_change change)
+{
+	struct supervisor *supervisor = user;
+
+	for (size_t i = 0; i < supervisor->config->interface_count; i++) {
+		struct group *group = &supervisor->groups[i];
+
+		if (!name)
+			look_at_link(group);
+		else if (strcmp(name, group->interface->name) == 0)
+			group_link(group, ifindex, change);
+	}
+	update_state(supervisor);
+}
+
+/* ---- setting up -------------------------------------------------------------------------- */
+
+/* As many workers as there are CPUs, where the file does not say. */
+static void settle_workers(struct config *config)
+{
+	cpu_set_t cpus;
+	size_t count = 1;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+		count = (size_t)CPU_COUNT(&cpus);
+	count =
+	    LEAST(MOST(count / config->interface_count, (size_t)1), (size_t)WORKERS_DEFAULT_MOST);
+	for (size_t i = 0; i < config->interface_count; i++)
+		if (config->interfaces[i].workers == 0)
+			config->interfaces[i].workers = count;
+}
+
+static int listen_to_signals(struct supervisor *supervisor)
+{
+	static const struct {
+		int number;
+		sd_event_signal_handler_t handler;
+	} signals[] = {
+		{ SIGTERM, on_stop_signal },
+		{ SIGINT, on_stop_signal },
+		{ SIGHUP, on_reload_signal },
+		{ SIGUSR1, on_rotate_signal },
+	};
+	sigset_t mask;
+	int r = 0;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGCHLD);
+	for (size_t i = 0; i < COUNT_OF(signals); i++)
+		sigaddset(&mask, signals[i].number);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	for (size_t i = 0; r >= 0 && i < COUNT_OF(signals); i++)
+		r = sd_event_add_signal(
+		    supervisor->event, NULL, signals[i].number, signals[i].handler, supervisor);
+	return r;
+}
+
+static int set_up_loop(struct supervisor *supervisor)
+{
+	int r = sd_event_new(&supervisor->event);
+
+	if (r >= 0)
+		r = listen_to_signals(supervisor);
+	/* Speaks for this loop only: a stuck worker is for group_check() to end. */
+	if (r >= 0)
+		r = sd_event_set_watchdog(supervisor->event, true);
+	if (r >= 0)
+		r = sd_event_add_time_relative(supervisor->event, NULL, CLOCK_MONOTONIC,
+		    check_interval_us, 0, on_check, supervisor);
+	if (r >= 0)
+		r = sd_event_add_time_relative(supervisor->event, NULL, CLOCK_MONOTONIC,
+		    supervisor->config->report.interval / NSEC_PER_USEC, 0, on_report, supervisor);
+	if (r >= 0)
+		r = interfaces_open(
+		    &supervisor->interfaces, supervisor->event, on_link, supervisor);
+	return r < 0 ? log_failure(r, "cannot set the supervisor's loop up") : 0;
+}
+
+static int set_up_groups(struct supervisor *supervisor)
+{
+	const struct config *config = supervisor->config;
+	struct ledger_header *header = ledger_header(supervisor->premises.ledger);
+	int r = 0;
+
+	supervisor->groups = calloc(config->interface_count, sizeof(*supervisor->groups));
+	supervisor->report = report_new(config, supervisor->premises.ledger);
+	if (!supervisor->groups || !supervisor->report)
+		return log_failure(-ENOMEM, "cannot plan the groups");
+	atomic_store(&header->pid, (uint32_t)getpid());
+	atomic_store(&header->started_utc_ns, clock_utc_ns());
+	for (size_t i = 0; r >= 0 && i < config->interface_count; i++) {
+		supervisor->groups[i] = (struct group) {
+			.config = config,
+			.interface = &config->interfaces[i],
+			.premises = &supervisor->premises,
+			.owner = { on_group_runs, on_group_failed, on_group_ended, supervisor },
+		};
+		r = group_open(&supervisor->groups[i], supervisor->event, supervisor->run, i);
+	}
+	for (size_t i = 0; r >= 0 && i < config->interface_count; i++)
+		r = group_begin(&supervisor->groups[i]);
+	return r < 0 ? r : 0;
+}
+
+static void tear_down(struct supervisor *supervisor)
+{
+	struct ledger *ledger = supervisor->premises.ledger;
+
+	for (size_t i = 0; supervisor->groups && i < supervisor->config->interface_count; i++)
+		if (supervisor->groups[i].config)
+			group_close(&supervisor->groups[i]);
+	if (ledger) {
+		if (supervisor->is_stopping)
+			close_the_books(supervisor);
+		if (supervisor->is_stopping)
+			tell_stopped(supervisor);
+		atomic_store(&ledger_header(ledger)->state, STATE_GONE);
+		atomic_store(&ledger_header(ledger)->pid, 0);
+	}
+	report_free(supervisor->report);
+	interfaces_close(supervisor->interfaces);
+	free(supervisor->groups);
+	sd_event_unref(supervisor->event);
+	premises_close(&supervisor->premises);
+}
+
+int supervisor_run(struct config *config, const char *runtime_directory, worker_main *run)
+{
+	struct supervisor supervisor = { .config = config, .run = run };
+	int r;
+
+	settle_workers(config);
+	r = premises_open(&supervisor.premises, config, runtime_directory);
+	if (r < 0) {
+		report_notify("ERRNO=%d", -r);
+		return exit_status_of(r);
+	}
+	r = set_up_loop(&supervisor);
+	if (r >= 0)
+		r = set_up_groups(&supervisor);
+	if (r >= 0)
+		tell_ready(&supervisor);
+	if (r >= 0)
+		r = sd_event_loop(supervisor.event);
+	if (r < 0) {
+		supervisor.exit_status = exit_status_of(r);
+		report_notify("ERRNO=%d", -r);
+	}
+	tear_down(&supervisor);
+	return supervisor.exit_status;
+}
