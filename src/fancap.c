@@ -1,8 +1,51 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/array.h"
 #include "base/log.h"
+#include "build.h"
+#include "tool/verbs.h"
 
-int main(void)
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+static int verb_help(int argc, char **argv);
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *help;
+} verbs[] = {
+	{ "check", verb_check, "say every fault of a configuration" },
+	{ "status", verb_status, "show what a sensor has seen, dropped, written" },
+	{ "help", verb_help, "this" },
+};
+
+static int verb_help(int argc, char **argv)
 {
-	log_open("fancap");
+	(void)argc;
+	(void)argv;
+	puts("usage: fancap VERB [SENSOR | --config FILE] [OPTION]...\n");
+	for (size_t i = 0; i < COUNT_OF(verbs); i++)
+		printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
+	puts("\n`fancap VERB --help` tells a verb's options.");
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+
+	log_open("fancap");
+	if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
+		return verb_help(argc, argv);
+	if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
+		puts("fancap " PACKAGE_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < COUNT_OF(verbs); i++)
+		if (strcmp(verb, verbs[i].name) == 0)
+			return verbs[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "fancap: %s%s; `fancap help` names the verbs\n",
+	    verb[0] ? "there is no verb " : "a verb is missing", verb);
+	return EX_USAGE;
 }

@@ -1,8 +1,98 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
+#include "build.h"
+#include "config/config.h"
+#include "config/loader.h"
+#include "supervisor/supervisor.h"
+#include "tool/sensors.h"
+#include "worker/worker.h"
 
-int main(void)
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+
+struct options {
+	const char *config;
+	const char *runtime_directory;
+	bool check;
+};
+
+static const char usage[] =
+    "usage: fancapd --config FILE [--runtime-directory DIR] [--check]\n"
+    "Captures what an interface sees to rotating files, until it is told to stop.\n"
+    "\n"
+    "  --config FILE            the sensor's configuration; its name is the sensor's\n"
+    "  --runtime-directory DIR  default: $RUNTIME_DIRECTORY, else /run/fancap/SENSOR\n"
+    "  --check                  say every fault of the configuration, and end\n"
+    "  -V, --version            -h, --help\n";
+
+/* Returns -1 to go on, else the exit status. */
+static int parse_options(struct options *options, int argc, char **argv)
 {
+	static const struct option known[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "runtime-directory", required_argument, NULL, 'r' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "hV", known, NULL)) != -1) {
+		if (option == 'c')
+			options->config = optarg;
+		else if (option == 'r')
+			options->runtime_directory = optarg;
+		else if (option == 'k')
+			options->check = true;
+		else if (option == 'V')
+			return puts("fancapd " PACKAGE_VERSION) < 0 ? EX_IOERR : 0;
+		else if (option == 'h')
+			return fputs(usage, stdout) < 0 ? EX_IOERR : 0;
+		else
+			return EX_USAGE;
+	}
+	if (optind == argc && options->config)
+		return -1;
+	fprintf(stderr, "fancapd: takes --config FILE, and nothing without a --; see --help\n");
+	return EX_USAGE;
+}
+
+static int capture(struct config *config, const char *runtime_directory)
+{
+	char directory[64];
+
+	snprintf(directory, sizeof(directory), "/run/fancap/%s", config->sensor);
+	if (!runtime_directory)
+		runtime_directory = getenv("RUNTIME_DIRECTORY");
+	/* Modes are said where files are made: 0640 and 0750, whatever the caller's umask. */
+	(void)umask(0027);
+	log_sensor(config->sensor);
+	return supervisor_run(
+	    config, runtime_directory ? runtime_directory : directory, worker_run);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { 0 };
+	struct config *config = NULL;
+	int status;
+
 	log_open("fancapd");
-	return 0;
+	status = parse_options(&options, argc, argv);
+	if (status >= 0)
+		return status;
+	status = sensors_load(options.config, &config);
+	if (status != 0)
+		return status;
+	if (options.check)
+		printf("%s: good\n", options.config);
+	else
+		status = capture(config, options.runtime_directory);
+	config_free(config);
+	return status;
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "config/config.h"
+
+#include <stdbool.h>
+
+/* What a verb that looks at sensors was asked: `[SENSOR | --config FILE] [--runtime-directory
+ * DIR]`. */
+struct sensors_request {
+	const char *config; /* NULL: not given */
+	const char *sensor; /* NULL: all of them */
+	const char *runtime_directory;
+	bool json;
+	bool help;
+};
+
+/* Read a verb's options.  Returns 0, or 64 after one line to stderr. */
+int sensors_parse(struct sensors_request *ret_request, int argc, char **argv);
+
+/* Called for each sensor's configuration file; returns an exit status. */
+typedef int sensors_visit(const char *path, const struct sensors_request *request);
+
+/* Call visit for each sensor asked for; the first status that is not 0 is returned, or 66. */
+int sensors_each(const struct sensors_request *request, sensors_visit *visit);
+
+/*
+ * Load a configuration and print every fault of it, and each warning, to stderr, as
+ * FILE:LINE:COLUMN. The one check that `fancapd --check`, `fancap check` and a start share. Returns
+ * 0 and hands the configuration over where ret_config is given, or an exit status.
+ */
+int sensors_load(const char *path, struct config **ret_config);

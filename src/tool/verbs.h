@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * The verbs of `fancap`: each takes its own arguments, argv[0] being the verb, and returns an exit
+ * status of SPEC section 2.
+ */
+int verb_check(int argc, char **argv);
+int verb_status(int argc, char **argv);
