@@ -67,6 +67,10 @@ equal() {
 	[ "$1" = "$2" ] || { echo "   '$1' is not '$2'"; return 1; }
 }
 
+matches() { # TEXT REGEX
+	grep -Eq -- "$2" <<<"$1" || { echo "   '$1' is not like '$2'"; return 1; }
+}
+
 at_most() {
 	[ "$1" -le "$2" ] || { echo "   $1 is above $2"; return 1; }
 }
@@ -198,7 +202,7 @@ launch_daemon() {
 	"$tools/notify_log" "$socket" >"$work/notify" {turn}>&- &
 	notify_pid=$!
 	wait_until 5 test -S "$socket" || die "notify_log does not run"
-	started_ms=$(now_ms)
+	started_ms=$("$tools/notify_log" --now)
 	# Not in_capture: a function in the background is a shell of its own, and not the daemon.
 	NOTIFY_SOCKET=$socket nsenter --net="/run/netns/$capture_ns" "$fancapd" --config "$config" \
 		--runtime-directory "$runtime/run" "$@" 2>>"$work/log" >>"$work/log" {turn}>&- &
@@ -244,9 +248,41 @@ status_is() { # FILTER VALUE
 	[ "$(status "$1" 2>/dev/null)" = "$2" ]
 }
 
-# The workers' pids.
-workers() {
-	cat "/proc/$daemon_pid/task/$daemon_pid/children"
+worker_pid() { # NUMBER
+	status ".workers[$1].pid"
+}
+
+# The nanoseconds of CPU that the daemon's processes have used, with all their threads.
+cpu_ns() {
+	local pid sum=0 time
+
+	for pid in "$@"; do
+		while read -r time _; do
+			sum=$((sum + time))
+		done < <(cat /proc/"$pid"/task/*/schedstat 2>/dev/null)
+	done
+	echo "$sum"
+}
+
+# A process and all below it.
+process_tree() { # PID
+	local child
+
+	echo "$1"
+	for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+		process_tree "$child"
+	done
+}
+
+# From nothing: another case of the same test.
+forget() {
+	rm -rf "$work/out" "$runtime/run"
+	mkdir -p "$work/out" "$runtime/run"
+	: >"$work/log"
+}
+
+log_has() { # REGEX
+	grep -Eqi -- "$1" "$work/log"
 }
 
 # offer ARGUMENTS...: sends from the other end; every frame has arrived when it returns.

@@ -2,6 +2,7 @@
 /*
  * notify_log SOCKET: stands in for the service manager.  Binds the socket, and writes each line
  * that sd_notify(3) sends to stdout, after the milliseconds of the monotonic clock.
+ * notify_log --now: these alone.
  */
 #include "base/clock.h"
 
@@ -60,6 +61,10 @@ int main(int argc, char **argv)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
+	if (argc == 2 && strcmp(argv[1], "--now") == 0) {
+		printf("%" PRIu64 "\n", clock_monotonic_ns() / 1000000);
+		return 0;
+	}
 	if (argc != 2 || strlen(argv[1]) >= sizeof(address.sun_path))
 		return 64;
 	memcpy(address.sun_path, argv[1], strlen(argv[1]));
