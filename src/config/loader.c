@@ -384,7 +384,7 @@ static int name_sensor(struct config *config, const char *path, struct config_fa
 		length -= 5;
 	if (length == 0 || length > SENSOR_NAME_LENGTH || strspn(base, letters) < length)
 		faults_add(faults, 0, 0,
-		    "the file's name is the sensor's, and cannot be; 1 to 32 of a-z 0-9 _ -, and .yaml");
+		    "the file's name cannot be a sensor's; 1 to 32 of a-z 0-9 _ -, and .yaml");
 	config->sensor = strndup(base, LEAST(length, (size_t)SENSOR_NAME_LENGTH));
 	return config->sensor ? 0 : -ENOMEM;
 }

@@ -528,8 +528,17 @@ bool group_has_ended(const struct group *group)
 
 void group_close(struct group *group)
 {
-	for (size_t i = 0; group->children && i < group->count; i++)
-		child_abandon(&group->children[i]);
+	for (size_t i = 0; group->children && i < group->count; i++) {
+		struct child *child = &group->children[i];
+		struct ledger_commit commit;
+
+		child_abandon(child);
+		/* Kept where it holds what is nowhere else. */
+		if (ledger_commit_read(child->heritage.record, &commit) < 0 ||
+		    commit.counters.value[COUNTER_STAGED] == 0)
+			premises_remove_stage(
+			    group->premises, group->interface->name, (unsigned int)i);
+	}
 	filter_release(&group->filter);
 	free(group->children);
 	*group = (struct group) { 0 };

@@ -26,38 +26,32 @@ static int open_runtime(struct premises *premises, const char *path)
 	premises->runtime = open(path, O_DIRECTORY | O_CLOEXEC);
 	if (premises->runtime < 0)
 		return log_failure(-errno,
-		    "runtime directory %s: cannot open it (the unit makes it; without one, make it and "
-		    "name it with --runtime-directory)",
+		    "runtime directory %s: cannot open it (the unit makes it; by hand, make "
+		    "it and name it with --runtime-directory)",
 		    path);
 	if (fstatfs(premises->runtime, &status) == 0 && status.f_type != TMPFS_MAGIC)
 		log_line(LOG_WARNING,
-		    "runtime directory %s: not on a tmpfs, so that every packet costs more; /run or "
-		    "/dev/shm would be right",
+		    "runtime directory %s: not on a tmpfs, so that each packet costs more; /run "
+		    "or /dev/shm would be right",
 		    path);
 	return 0;
 }
 
+/* The lock is the directory's own, so that no file is left of it. */
 static int lock_runtime(struct premises *premises, const char *path)
 {
-	char holder[24] = "";
+	struct ledger *ledger = NULL;
+	unsigned int holder = 0;
 
-	premises->lock = openat(premises->runtime, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (premises->lock < 0)
-		return log_failure(-errno,
-		    "runtime directory %s: cannot make a file in it; it must belong to the user that "
-		    "fancapd runs as",
-		    path);
-	if (flock(premises->lock, LOCK_EX | LOCK_NB) < 0) {
-		(void)!read(premises->lock, holder, sizeof(holder) - 1);
-		holder[strcspn(holder, "\n")] = 0;
-		log_line(LOG_ERR,
-		    "runtime directory %s: process %s runs this sensor already; one sensor, one fancapd",
-		    path, holder[0] ? holder : "?");
-		return -EBUSY;
-	}
-	(void)!ftruncate(premises->lock, 0);
-	(void)!dprintf(premises->lock, "%d\n", (int)getpid());
-	return 0;
+	if (flock(premises->runtime, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	if (ledger_open(&ledger, premises->runtime) == 0)
+		holder = atomic_load(&ledger_header(ledger)->pid);
+	ledger_close(ledger);
+	log_line(LOG_ERR,
+	    "runtime directory %s: process %u runs this sensor already; one is enough", path,
+	    holder);
+	return -EBUSY;
 }
 
 static const char *output_remedy(int error)
@@ -180,7 +174,7 @@ static int make_ledger(struct premises *premises, const struct config *config)
 int premises_open(
     struct premises *ret_premises, const struct config *config, const char *runtime_directory)
 {
-	struct premises premises = { .runtime = -1, .lock = -1, .output = -1 };
+	struct premises premises = { .runtime = -1, .output = -1 };
 	int r = check_memory(config);
 
 	if (r >= 0)
@@ -199,6 +193,11 @@ int premises_open(
 	return 0;
 }
 
+static void name_stage(char *name, size_t size, const char *interface, unsigned int worker)
+{
+	snprintf(name, size, "stage.%.64s.%u", interface, worker);
+}
+
 int premises_stage(
     const struct premises *premises, const char *interface, unsigned int worker, uint64_t size)
 {
@@ -206,7 +205,7 @@ int premises_stage(
 	char name[128];
 	int r;
 
-	snprintf(name, sizeof(name), "stage.%s.%u", interface, worker);
+	name_stage(name, sizeof(name), interface, worker);
 	/* Anew for each life of the service: nobody else holds it, since the lock is ours. */
 	(void)unlinkat(premises->runtime, name, 0);
 	fd = openat(premises->runtime, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
@@ -225,10 +224,23 @@ int premises_stage(
 	return TAKE_FD(fd);
 }
 
+void premises_remove_stage(
+    const struct premises *premises, const char *interface, unsigned int worker)
+{
+	char name[128];
+
+	name_stage(name, sizeof(name), interface, worker);
+	(void)unlinkat(premises->runtime, name, 0);
+}
+
+void premises_remove_ledger(const struct premises *premises)
+{
+	(void)unlinkat(premises->runtime, "ledger", 0);
+}
+
 void premises_close(struct premises *premises)
 {
 	ledger_close(TAKE(premises->ledger));
 	close_at(&premises->output);
-	close_at(&premises->lock);
 	close_at(&premises->runtime);
 }

@@ -9,8 +9,7 @@
  * at a time, and its output directory.
  */
 struct premises {
-	int runtime; /* directory */
-	int lock;    /* held for as long as the supervisor lives */
+	int runtime; /* directory, locked for as long as the supervisor lives */
 	int output;  /* directory */
 	struct ledger *ledger;
 };
@@ -29,6 +28,13 @@ int premises_open(
  */
 int premises_stage(
     const struct premises *premises, const char *interface, unsigned int worker, uint64_t size);
+
+/* Remove a stage whose content is in the file, or that never held any. */
+void premises_remove_stage(
+    const struct premises *premises, const char *interface, unsigned int worker);
+
+/* Remove the ledger of a sensor that never began. */
+void premises_remove_ledger(const struct premises *premises);
 
 /* Let go of everything; the ledger's file stays for `fancap status`. */
 void premises_close(struct premises *premises);

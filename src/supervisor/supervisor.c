@@ -395,10 +395,12 @@ static void tear_down(struct supervisor *supervisor)
 		if (supervisor->groups[i].config)
 			group_close(&supervisor->groups[i]);
 	if (ledger) {
-		if (supervisor->is_stopping)
+		if (supervisor->is_stopping) {
 			close_the_books(supervisor);
-		if (supervisor->is_stopping)
 			tell_stopped(supervisor);
+		} else {
+			premises_remove_ledger(&supervisor->premises);
+		}
 		atomic_store(&ledger_header(ledger)->state, STATE_GONE);
 		atomic_store(&ledger_header(ledger)->pid, 0);
 	}

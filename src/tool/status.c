@@ -221,7 +221,8 @@ int verb_status(int argc, char **argv)
 		return status;
 	if (request.help) {
 		puts(
-		    "usage: fancap status [SENSOR | --config FILE] [--runtime-directory DIR] [--json]\n"
+		    "usage: fancap status [SENSOR | --config FILE] [--runtime-directory DIR]\n"
+		    "                     [--json]\n"
 		    "Shows what each worker of a sensor has seen, dropped, written and discarded.");
 		return 0;
 	}
