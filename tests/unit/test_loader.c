@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "support/cmocka.h"
+
+#include "config/loader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char path[256], directory[200];
+static struct config *config;
+static struct config_faults *faults;
+
+static int make_directory(void **state)
+{
+	(void)state;
+	snprintf(directory, sizeof(directory), "/tmp/fancap-loader-XXXXXX");
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(path, sizeof(path), "%s/dmz.yaml", directory);
+	return 0;
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	return rmdir(directory);
+}
+
+static int load(const void *bytes, size_t size)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, size, file), size);
+	assert_int_equal(fclose(file), 0);
+	config_free(config);
+	config_faults_free(faults);
+	config = NULL;
+	faults = NULL;
+	return config_load(&config, path, &faults);
+}
+
+static int load_text(const char *text)
+{
+	return load(text, strlen(text));
+}
+
+static int forget(void **state)
+{
+	(void)state;
+	config_free(config);
+	config_faults_free(faults);
+	config = NULL;
+	faults = NULL;
+	return 0;
+}
+
+static bool is_told(const char *part)
+{
+	for (size_t i = 0; i < config_faults_count(faults); i++)
+		if (strstr(config_faults_text(faults, i), part))
+			return true;
+	return false;
+}
+
+static void an_interface_is_enough(void **state)
+{
+	(void)state;
+	assert_int_equal(load_text("interfaces:\n  - name: eth1\n"), 0);
+	assert_string_equal(config->sensor, "dmz");
+	assert_int_equal(config->interface_count, 1);
+	assert_string_equal(config->interfaces[0].name, "eth1");
+	assert_int_equal(config->ring.memory, 64 << 20);
+	assert_true(config->ring.memory_is_default);
+	assert_int_equal(config->fanout.mode, FANOUT_HASH);
+	assert_int_equal(config->capture.snaplen, SNAPLEN_MOST);
+	assert_true(config->capture.promiscuous);
+	assert_int_equal(config->output.rotate.interval, UINT64_C(300000000000));
+	assert_int_equal(config->output.sync, SYNC_CLOSE);
+	assert_string_equal(config->output.directory, LOCALSTATEDIR "/lib/fancap/dmz");
+	assert_int_equal(config_faults_count(faults), 0);
+}
+
+static void every_key_is_read(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    load_text(
+		"interfaces: [{name: a, workers: 3, cpus: [0, 2], missing: refuse}, {name: b}]\n"
+		"fanout: {mode: lb, rollover: true}\n"
+		"ring: {memory: 8MiB, block_size: 64KiB, retire_timeout: 10ms}\n"
+		"capture: {filter: 'tcp port 80', snaplen: 96, promiscuous: false, direction: in}\n"
+		"output: {directory: /data, name: '%{worker}', resolution: us, sync: block,\n"
+		"  stage: 1MiB, rotate: {size: 1MB, interval: 1h, packets: 7}}\n"
+		"report: {interval: 2s}\n"),
+	    0);
+	assert_int_equal(config->interface_count, 2);
+	assert_int_equal(config->interfaces[0].workers, 3);
+	assert_int_equal(config->interfaces[0].cpu_count, 2);
+	assert_int_equal(config->interfaces[0].cpus[1], 2);
+	assert_int_equal(config->interfaces[0].missing, MISSING_REFUSE);
+	assert_int_equal(config->fanout.mode, FANOUT_LB);
+	assert_true(config->fanout.rollover);
+	assert_false(config->ring.memory_is_default);
+	assert_int_equal(config->capture.direction, DIRECTION_IN);
+	assert_int_equal(config->output.rotate.size, 1000000);
+	assert_int_equal(config->output.rotate.packets, 7);
+	assert_int_equal(config->report.interval, UINT64_C(2000000000));
+}
+
+/* A faulty file, and a part of the line that tells of it. */
+static const struct {
+	const char *text, *told;
+} faulty[] = {
+	{ "{}", "interfaces: is missing" },
+	{ "- a\n- b\n", "is no section of keys" },
+	{ "interfaces: eth1\n", ":1:13: interfaces: takes a list" },
+	{ "interfaces: []\n", "takes a list of at least one" },
+	{ "interfaces: [eth1]\n", "each takes keys" },
+	{ "interfaces:\n  - nmae: eth1\n",
+	    ":2:5: nmae: unknown key; the nearest known one is name" },
+	{ "interfaces: [{name: e}]\nrnig: {}\n", ":2:1: rnig: unknown key" },
+	{ "interfaces: [{name: e}]\nring: {memroy: 1MiB}\n",
+	    "the nearest known one is ring.memory" },
+	{ "interfaces: [{name: e}]\nring: {memory: 8}\n", "ring.memory: 8 is out of bounds" },
+	{ "interfaces: [{name: e}]\nring: {memory: lots}\n", "\"lots\" is not understood" },
+	{ "interfaces: [{name: e}]\nring: {memory: [1]}\n", "takes one value" },
+	{ "interfaces: [{name: e}]\nring: 5\n", "ring: takes keys" },
+	{ "interfaces: [{name: e}]\nring: {retire_timeout: 0}\n", "while it is quiet" },
+	{ "interfaces: [{name: e}]\nring: {block_size: 5000}\n", "no multiple of the page size" },
+	{ "interfaces: [{name: e}]\nring: {memory: 1MiB}\n", "does not hold two blocks" },
+	{ "interfaces: [{name: e}]\noutput: {stage: 1MiB}\n", "twice ring.block_size" },
+	{ "interfaces: [{name: e, workers: 0}]\n", "0 is out of bounds; a number from 1 to 256" },
+	{ "interfaces: [{name: e, workers: 257}]\n", "257 is out of bounds" },
+	{ "interfaces: [{name: e, cpus: 3}]\n", "takes a list of CPUs" },
+	{ "interfaces: [{name: e, cpus: [x]}]\n", "is no CPU" },
+	{ "interfaces: [{name: e}, {name: e}]\n", "is there twice" },
+	{ "interfaces: [{name: e, name: f}]\n", "is there twice" },
+	{ "interfaces: [{name: e}]\nring: {}\nring: {}\n", "is there twice" },
+	{ "interfaces: [{name: averyverylongname}]\n", "can be no interface" },
+	{ "interfaces: [{name: a/b}]\n", "can be no interface" },
+	{ "interfaces: [{name: any}]\n", "any is not in this version" },
+	{ "interfaces: [{name: e, namespace: x}]\n", "x is not in this version" },
+	{ "interfaces: [{name: e}]\nfanout: {mode: flow}\n",
+	    "flow is not in this version; hash, lb" },
+	{ "interfaces: [{name: e}]\nfanout: {mode: hush}\n", "\"hush\" is none of them" },
+	{ "interfaces: [{name: e}]\nfanout: {program: x}\n", "not in this version" },
+	{ "interfaces: [{name: e}]\ncapture: {link: cooked}\n", "cooked is not in this version" },
+	{ "interfaces: [{name: e}]\ncapture: {timestamp: hardware}\n", "not in this version" },
+	{ "interfaces: [{name: e}]\ncapture: {promiscuous: maybe}\n", "true or false" },
+	{ "interfaces: [{name: e}]\noutput: {format: pcapng}\n", "pcapng is not in this version" },
+	{ "interfaces: [{name: e}]\noutput: {compression: zstd}\n", "not in this version" },
+	{ "interfaces: [{name: e}]\noutput: {level: 3}\n", "not in this version" },
+	{ "interfaces: [{name: e}]\noutput: {digest: sha256}\n", "not in this version" },
+	{ "interfaces: [{name: e}]\noutput: {index: true}\n", "true is not in this version" },
+	{ "interfaces: [{name: e}]\noutput: {preallocate: true}\n", "not in this version" },
+	{ "interfaces: [{name: e}]\noutput: {on_close: [x]}\n", "not in this version" },
+	{ "interfaces: [{name: e}]\noutput: {retain: {free: 5%}}\n", "5% is not in this version" },
+	{ "interfaces: [{name: e}]\noutput: {retain: {age: 1d}}\n", "not in this version" },
+	{ "interfaces: [{name: e}]\noutput: {directory: data}\n", "is not absolute" },
+	{ "interfaces: [{name: e}]\noutput: {name: ../x}\n", "leaves output.directory" },
+	{ "interfaces: [{name: e}]\noutput: {name: a/../../x}\n", "leaves output.directory" },
+	{ "interfaces: [{name: e}]\noutput: {name: /x}\n", "leaves output.directory" },
+	{ "interfaces: [{name: e}]\noutput: {name: a/}\n", "names no file" },
+	{ "interfaces: [{name: e}]\noutput: {name: '%{host}'}\n", "is unknown" },
+	{ "interfaces: [{name: e}]\noutput: {name: '%Q'}\n", "is unknown" },
+	{ "interfaces: [{name: e}]\noutput: {name: 'a%'}\n", "is unknown" },
+	{ "interfaces: &a [{name: e}]\nring: *a\n", "aliases are not read" },
+	{ "interfaces: [{name: e}\n", "no YAML" },
+	{ "interfaces: [{name: e}]\n---\nring: {}\n", "several documents" },
+	{ "\t\n", "no YAML" },
+	{ "# nothing\n", "is empty" },
+	{ "interfaces: [{name: e}]\n? [a]\n: b\n", "a key must be a word" },
+};
+
+static void each_fault_is_told_in_its_own_words(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(faulty) / sizeof(faulty[0]); i++) {
+		int r = load_text(faulty[i].text);
+
+		if (r != -EINVAL || !is_told(faulty[i].told))
+			fail_msg("%s-> %d, %s", faulty[i].text, r,
+			    config_faults_count(faults) ? config_faults_text(faults, 0)
+							: "nothing");
+		assert_null(config);
+	}
+}
+
+static void every_fault_is_told_at_once(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    load_text("interfaces: [{name: e, workers: 0}]\nring: {memory: x, size: 1}\n"
+		      "output: {sync: now}\nreport: {interval: 0}\n"),
+	    -EINVAL);
+	assert_true(is_told("workers") && is_told("ring.memory") && is_told("ring.size") &&
+		    is_told("output.sync") && is_told("report.interval"));
+}
+
+static void a_block_that_wastes_memory_is_only_warned_of(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    load_text("interfaces: [{name: e}]\nring: {memory: 12MiB, block_size: 1.5MiB}\n"), 0);
+	assert_true(is_told("warning: ring.block_size: the kernel takes 2048 KiB"));
+}
+
+static void files_that_are_none_are_refused(void **state)
+{
+	static const uint8_t binary[] = { 0x7f, 'E', 'L', 'F', 0, 1, 2, 0xff, 0xfe };
+	char *large = malloc(2 << 20);
+
+	(void)state;
+	assert_non_null(large);
+	assert_int_equal(load("", 0), -EINVAL);
+	assert_true(is_told("is empty"));
+	assert_int_equal(load(binary, sizeof(binary)), -EINVAL);
+	assert_true(is_told("no YAML"));
+	memset(large, '#', 2 << 20);
+	assert_int_equal(load(large, 2 << 20), -EINVAL);
+	assert_true(is_told("longer than 1 MiB"));
+	free(large);
+	forget(NULL);
+	assert_int_equal(config_load(&config, "/nonexistent/dmz.yaml", &faults), -ENOENT);
+	forget(NULL);
+	assert_int_equal(config_load(&config, "/dev", &faults), -EINVAL);
+	assert_true(is_told("is no plain file"));
+}
+
+static void the_file_s_name_is_the_sensor_s(void **state)
+{
+	char other[256];
+
+	(void)state;
+	assert_int_equal(load_text("interfaces: [{name: e}]\n"), 0);
+	snprintf(other, sizeof(other), "%s/DMZ 1.yaml", directory);
+	assert_int_equal(rename(path, other), 0);
+	forget(NULL);
+	assert_int_equal(config_load(&config, other, &faults), -EINVAL);
+	assert_true(is_told("cannot be a sensor's"));
+	assert_int_equal(rename(other, path), 0);
+}
+
+#define LOADER_TEST(name) cmocka_unit_test_teardown(name, forget)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LOADER_TEST(an_interface_is_enough),
+		LOADER_TEST(every_key_is_read),
+		LOADER_TEST(each_fault_is_told_in_its_own_words),
+		LOADER_TEST(every_fault_is_told_at_once),
+		LOADER_TEST(a_block_that_wastes_memory_is_only_warned_of),
+		LOADER_TEST(files_that_are_none_are_refused),
+		LOADER_TEST(the_file_s_name_is_the_sensor_s),
+	};
+
+	return cmocka_run_group_tests(tests, make_directory, remove_directory);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "support/cmocka.h"
+
+#include "base/units.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+typedef int parser(const char *, uint64_t *);
+
+static const struct {
+	parser *parse;
+	const char *text;
+	int result;
+	uint64_t value;
+} cases[] = {
+	{ units_parse_number, "0", 0, 0 },
+	{ units_parse_number, "18446744073709551615", 0, UINT64_MAX },
+	{ units_parse_number, "18446744073709551616", -ERANGE, 0 },
+	{ units_parse_number, "", -EINVAL, 0 },
+	{ units_parse_number, "-1", -EINVAL, 0 },
+	{ units_parse_number, "1x", -EINVAL, 0 },
+	{ units_parse_number, " 1", -EINVAL, 0 },
+	{ units_parse_size, "4096", 0, 4096 },
+	{ units_parse_size, "64MiB", 0, UINT64_C(64) << 20 },
+	{ units_parse_size, "64M", 0, UINT64_C(64) << 20 },
+	{ units_parse_size, "64 MiB", 0, UINT64_C(64) << 20 },
+	{ units_parse_size, "64MB", 0, 64000000 },
+	{ units_parse_size, "1.5GiB", 0, UINT64_C(3) << 29 },
+	{ units_parse_size, "1TiB", 0, UINT64_C(1) << 40 },
+	{ units_parse_size, "64mib", -EINVAL, 0 },
+	{ units_parse_size, "1.B", -EINVAL, 0 },
+	{ units_parse_size, "0.3B", -EINVAL, 0 },
+	{ units_parse_size, "99999999999TiB", -ERANGE, 0 },
+	{ units_parse_time, "100ms", 0, 100000000 },
+	{ units_parse_time, "5min", 0, UINT64_C(300000000000) },
+	{ units_parse_time, "1d", 0, UINT64_C(86400000000000) },
+	{ units_parse_time, "0", 0, 0 },
+	{ units_parse_time, "10", -EINVAL, 0 },
+	{ units_parse_time, "5m", -EINVAL, 0 },
+	{ units_parse_share, "5%", 0, 500 },
+	{ units_parse_share, "0.25%", 0, 25 },
+	{ units_parse_share, "100%", 0, 10000 },
+	{ units_parse_share, "101%", -ERANGE, 0 },
+	{ units_parse_share, "5", -EINVAL, 0 },
+};
+
+static void each_text_is_read_as_people_mean_it(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t value = 42;
+		int r = cases[i].parse(cases[i].text, &value);
+
+		if (r != cases[i].result || value != (r == 0 ? cases[i].value : 42))
+			fail_msg("\"%s\": %d, %llu", cases[i].text, r, (unsigned long long)value);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_text_is_read_as_people_mean_it),
+	};
+
+	return RUN_TESTS(tests);
+}
