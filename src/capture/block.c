@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/block.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <stdbool.h>
 #include <string.h>
-
-static bool lies_within(size_t offset, size_t length, size_t size)
-{
-	return offset <= size && length <= size - offset;
-}
 
 uint32_t block_packet_count(const void *block)
 {
@@ -25,11 +20,14 @@ void block_walk_begin(struct block_walk *walk, const void *block, size_t size)
 {
 	const struct tpacket_block_desc *head = block;
 
-	*walk = (struct block_walk) { .start = block, .size = size };
+	/* At the end of the block no header has room, so that the first step says so. */
+	*walk = (struct block_walk) { .start = block, .size = size, .offset = size };
+	walk->packets_left = 1;
 	if (size < sizeof(*head))
 		return;
-	walk->offset = head->hdr.bh1.offset_to_first_pkt;
 	walk->packets_left = head->hdr.bh1.num_pkts;
+	if (head->hdr.bh1.offset_to_first_pkt >= sizeof(*head))
+		walk->offset = LEAST(size, head->hdr.bh1.offset_to_first_pkt);
 }
 
 static void take_tag(struct packet *packet, const struct tpacket3_hdr *head)
@@ -42,31 +40,35 @@ static void take_tag(struct packet *packet, const struct tpacket3_hdr *head)
 
 int block_walk_next(struct block_walk *walk, struct packet *ret_packet)
 {
+	const uint8_t *at = walk->start + walk->offset;
+	size_t room = walk->size - walk->offset, end;
 	struct tpacket3_hdr head;
 
 	if (walk->packets_left == 0)
 		return 0;
 
 	/* Copied out, as the offset is not to be trusted to be aligned. */
-	if (!lies_within(walk->offset, sizeof(head), walk->size))
+	if (room < sizeof(head))
 		return -EBADMSG;
-	memcpy(&head, walk->start + walk->offset, sizeof(head));
+	memcpy(&head, at, sizeof(head));
+	/* The last packet's offset to the next is 0. */
+	end = walk->packets_left > 1 ? head.tp_next_offset : room;
 	/* The next header is the one miss that the copy of this packet can hide. */
-	__builtin_prefetch(walk->start + walk->offset + head.tp_next_offset);
-	if (!lies_within(walk->offset, (size_t)head.tp_mac + head.tp_snaplen, walk->size))
-		return -EBADMSG;
-	if (walk->packets_left > 1 && head.tp_next_offset < sizeof(head))
+	__builtin_prefetch(at + head.tp_next_offset);
+	/* None reaches into the next, so that their records never need more room than the block. */
+	if (end > room || head.tp_mac < sizeof(head) || end < head.tp_mac ||
+	    end - head.tp_mac < head.tp_snaplen)
 		return -EBADMSG;
 
 	*ret_packet = (struct packet) {
 		.time_ns = (uint64_t)head.tp_sec * NSEC_PER_SEC + head.tp_nsec,
-		.bytes = walk->start + walk->offset + head.tp_mac,
+		.bytes = at + head.tp_mac,
 		.captured_length = head.tp_snaplen,
 		.wire_length = head.tp_len,
 	};
 	if (head.tp_status & TP_STATUS_VLAN_VALID)
 		take_tag(ret_packet, &head);
-	walk->offset += head.tp_next_offset;
+	walk->offset += end;
 	walk->packets_left--;
 	return 1;
 }

@@ -9,7 +9,8 @@
  * Walks the packets of one TPACKET_V3 block.
  *
  * Pure: no system call, no allocation, no logging.  Every offset found in the block is checked
- * before use, so that a damaged block ends the walk and nothing else.
+ * before use, so that a damaged block ends the walk and nothing else.  Packets never overlap, nor
+ * do their headers: what a walk yields, with 48 bytes more for each packet, has room in the block.
  */
 struct block_walk {
 	const uint8_t *start;
