@@ -36,6 +36,12 @@ bool segment_is_published(const struct segment *segment);
 /* Write all of it at a place in the file; memory, length and place are multiples of STAGE_UNIT. */
 int segment_write(struct segment *segment, const void *bytes, size_t length, uint64_t at);
 
+/*
+ * Write the last bytes there are for now, which end where they end, and start them on their way to
+ * the disk without waiting for it.  What follows in the same unit is written over them.
+ */
+int segment_write_tail(struct segment *segment, const void *bytes, size_t length, uint64_t at);
+
 /* Set its length. */
 int segment_cut(struct segment *segment, uint64_t length);
 

@@ -407,7 +407,10 @@ static void write_quiet_tail(struct writer *writer)
 	writer->oldest_ns = 0;
 	if (books->filled == books->flushed || books->filled == writer->tailed)
 		return;
-	r = write_tail(writer, &books->open, books->filled);
+	enter_storage(writer);
+	r = segment_write_tail(writer->segment, stage_at(writer->stage, books->flushed),
+	    books->filled - books->flushed, books->flushed - books->open.start);
+	r = leave_storage(writer, r);
 	if (r < 0)
 		refuse(writer, r, "cannot write to the file");
 	else

@@ -120,6 +120,7 @@ static const char *const allowed_calls[] = {
 	"pwrite64",
 	"lseek",
 	"ftruncate",
+	"sync_file_range",
 	"fallocate",
 	"fsync",
 	"fdatasync",
