@@ -252,6 +252,16 @@ worker_pid() { # NUMBER
 	status ".workers[$1].pid"
 }
 
+# Send a worker a signal; 1 where there is none just now: 0 and -1 would be everybody.
+signal_worker() { # SIGNAL NUMBER
+	local pid
+
+	pid=$(worker_pid "$2")
+	[[ $pid =~ ^[0-9]+$ ]] && [ "$pid" -gt 1 ] || return 1
+	[ "$(awk '/^PPid/ { print $2 }' "/proc/$pid/status" 2>/dev/null)" = "$daemon_pid" ] || return 1
+	kill "-$1" "$pid"
+}
+
 # The nanoseconds of CPU that the daemon's processes have used, with all their threads.
 cpu_ns() {
 	local pid sum=0 time
