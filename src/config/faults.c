@@ -173,8 +173,8 @@ static void check_interfaces(struct config_faults *faults, const struct config *
 			    i);
 		else if (!is_interface_name(name))
 			faults_add(faults, 0, 0,
-			    "interfaces[%zu].name: \"%.80s\" can be no interface; 1 to 15 letters, no "
-			    "slash, no space",
+			    "interfaces[%zu].name: \"%.80s\" can be no interface; "
+			    "1 to 15 letters, no slash, no space",
 			    i, name);
 		for (size_t k = 0; k < i; k++)
 			if (strcmp(name, config->interfaces[k].name) == 0)
