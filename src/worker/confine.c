@@ -81,14 +81,14 @@ static int pin_to_cpu(const struct heritage *heritage)
 
 static int drop_capabilities(const struct heritage *heritage)
 {
+	capng_select_t what = CAPNG_SELECT_CAPS;
+
 	(void)heritage;
-	/* The bounding set needs CAP_SETPCAP to shrink; without it there is nothing to shrink for.
-	 */
+	/* Only CAP_SETPCAP may shrink the bounding set; libcap-ng complains to syslog of a try. */
+	if (capng_get_caps_process() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP))
+		what = CAPNG_SELECT_BOTH;
 	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_apply(CAPNG_SELECT_BOTH) == 0)
-		return 0;
-	capng_clear(CAPNG_SELECT_CAPS);
-	return capng_apply(CAPNG_SELECT_CAPS) == 0 ? 0 : -EPERM;
+	return capng_apply(what) == 0 ? 0 : -EPERM;
 }
 
 static int renounce_privileges(const struct heritage *heritage)
