@@ -364,5 +364,10 @@ int main(int argc, char **argv)
 	check_sequence(&check);
 	count_missing(&check);
 
+	free(check.files);
+	free(check.found);
+	free(check.flow_owner);
+	free(check.flow_split);
+
 	return print_verdict(&check);
 }
