@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 struct segment {
@@ -75,11 +76,29 @@ int segment_create(struct segment **ret_segment, int directory, const char *name
 		r = segment->fd = open_direct(directory, segment->part, flags);
 	if (r < 0)
 		return r;
+	/* Who held it before us, or removed it meanwhile, took it for what an earlier life left. */
+	if (flock(segment->fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EEXIST : -errno;
 	if (fstat(segment->fd, &status) < 0)
 		return -errno;
+	if (status.st_nlink == 0)
+		return -EEXIST;
 	segment->inode = status.st_ino;
 	*ret_segment = TAKE(segment);
 	return 0;
+}
+
+void segment_remove_orphan(int directory, const char *name)
+{
+	CLEANUP(segment_close_at) struct segment *segment = make(directory, name);
+	struct stat status;
+
+	if (!segment)
+		return;
+	segment->fd = openat(directory, segment->part, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (segment->fd >= 0 && flock(segment->fd, LOCK_EX | LOCK_NB) == 0 &&
+	    fstat(segment->fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
+		(void)segment_remove(segment);
 }
 
 static int open_inode(int directory, const char *name, uint64_t inode)

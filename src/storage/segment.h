@@ -20,6 +20,12 @@ struct segment;
 int segment_create(struct segment **ret_segment, int directory, const char *name);
 
 /*
+ * Remove the NAME.part that an earlier life made and had no time to own: empty, and locked by
+ * nobody.
+ */
+void segment_remove_orphan(int directory, const char *name);
+
+/*
  * Open the NAME.part of an earlier life, or NAME itself where that life had given it its name.
  * Returns 0, or -ENOENT where neither is there with this inode.
  */

@@ -460,6 +460,8 @@ static void resume(struct writer *writer)
 
 	if (!segment->name[0] || segment->inode == 0) {
 		/* At most a header is staged: no packet is committed before its file is. */
+		if (segment->name[0])
+			segment_remove_orphan(writer->seat.directory, segment->name);
 		forget_segment(writer);
 		return;
 	}

@@ -124,6 +124,7 @@ static const char *const allowed_calls[] = {
 	"fallocate",
 	"fsync",
 	"fdatasync",
+	"flock",
 	"fstat",
 	"newfstatat",
 	"statx",
