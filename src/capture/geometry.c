@@ -51,8 +51,9 @@ static const struct {
 	{ block_fits_int, "ring.block_size must be below 2 GiB" },
 	{ has_two_blocks, "ring.memory must hold at least two blocks of ring.block_size" },
 	{ frames_fit_int, "ring.memory holds more blocks than the kernel can count" },
-	{ retires, "ring.retire_timeout must be at least 1 ms: with 0 the kernel delivers nothing "
-		   "while it is quiet" },
+	{ retires,
+	    "ring.retire_timeout must be at least 1 ms: with 0 the kernel chooses its own by the "
+	    "link's speed" },
 };
 
 int geometry_plan(

@@ -161,7 +161,7 @@ const struct setting settings[] = {
 	{ "fanout.rollover",      BOOL(fanout.rollover), .initial = "false", .reload = RELOAD_REFUSED, .help = "when a ring is full, offer the packet to the next" },
 	{ "ring.memory",          SIZE(ring.memory), .initial = "64MiB", .least = 8192, .most = UINT64_C(1) << 44, .reload = RELOAD_NEW_SOCKETS, .help = "a size such as 64MiB, of one worker's ring, at least two blocks" },
 	{ "ring.block_size",      SIZE(ring.block_size), .initial = "1MiB", .least = 4096, .most = UINT64_C(1) << 30, .reload = RELOAD_NEW_SOCKETS, .help = "a size from 4KiB to 1GiB, a multiple of the page" },
-	{ "ring.retire_timeout",  TIME(ring.retire_timeout), .initial = "100ms", .least = NSEC_PER_MSEC, .most = 60 * NSEC_PER_SEC, .reload = RELOAD_NEW_SOCKETS, .help = "a time from 1ms to 1min (with 0 the kernel delivers nothing while it is quiet)" },
+	{ "ring.retire_timeout",  TIME(ring.retire_timeout), .initial = "100ms", .least = NSEC_PER_MSEC, .most = 60 * NSEC_PER_SEC, .reload = RELOAD_NEW_SOCKETS, .help = "a time from 1ms to 1min (with 0 the kernel chooses its own)" },
 	{ "capture.filter",       TEXT(capture.filter), .initial = "", .most = 65536, .reload = RELOAD_NEXT_FILE, .help = "a pcap-filter(7) expression" },
 	{ "capture.snaplen",      NUMBER(capture.snaplen), .initial = "262144", .most = SNAPLEN_MOST, .reload = RELOAD_NEXT_FILE, .help = "a number of bytes from 0 (which is 262144) to 262144" },
 	{ "capture.promiscuous",  BOOL(capture.promiscuous), .initial = "true", .reload = RELOAD_NEW_SOCKETS, .help = "see what is not for this host, too" },

@@ -131,7 +131,7 @@ static const struct {
 	{ "interfaces: [{name: e}]\nring: {memory: lots}\n", "\"lots\" is not understood" },
 	{ "interfaces: [{name: e}]\nring: {memory: [1]}\n", "takes one value" },
 	{ "interfaces: [{name: e}]\nring: 5\n", "ring: takes keys" },
-	{ "interfaces: [{name: e}]\nring: {retire_timeout: 0}\n", "while it is quiet" },
+	{ "interfaces: [{name: e}]\nring: {retire_timeout: 0}\n", "chooses its own" },
 	{ "interfaces: [{name: e}]\nring: {block_size: 5000}\n", "no multiple of the page size" },
 	{ "interfaces: [{name: e}]\nring: {memory: 1MiB}\n", "does not hold two blocks" },
 	{ "interfaces: [{name: e}]\noutput: {stage: 1MiB}\n", "twice ring.block_size" },
