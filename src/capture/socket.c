@@ -29,6 +29,9 @@ int socket_interface(const char *name, struct link_state *ret_link)
 
 	if (fd < 0)
 		return -errno;
+	/* Cut, it could be the name of another. */
+	if (strlen(name) >= sizeof(request.ifr_name))
+		return -ENODEV;
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
 	if (ioctl(fd, SIOCGIFINDEX, &request) < 0)
 		return -errno;
