@@ -69,6 +69,10 @@ static int open_live(pcap_t **ret_handle, const char *interface, int snaplen, ch
 	(void)pcap_set_buffer_size(handle, LIVE_BUFFER);
 	if (pcap_activate(handle) < 0)
 		return say(ret_reason, pcap_geterr(handle), -EIO);
+	/* Its code would look where our packets, which have their link header, hold other bytes. */
+	if (pcap_datalink(handle) == DLT_LINUX_SLL)
+		return say(
+		    ret_reason, "libpcap captures this kind of interface cooked only", -EINVAL);
 	*ret_handle = TAKE(handle);
 	return 0;
 }

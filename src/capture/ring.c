@@ -126,6 +126,9 @@ static int join_fanout(struct ring *ring)
 	socklen_t length = sizeof(answer);
 	int r = set_option(ring, SOL_PACKET, PACKET_FANOUT, &arguments, sizeof(arguments));
 
+	/* Older kernels take its first word only; a group holds 256 then. */
+	if (r == -EINVAL)
+		r = set_option(ring, SOL_PACKET, PACKET_FANOUT, &arguments, sizeof(answer));
 	if (r < 0)
 		return r;
 	if (getsockopt(ring->fd, SOL_PACKET, PACKET_FANOUT, &answer, &length) < 0)

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "support/listener.h"
+
+#include "base/clock.h"
+#include "capture/block.h"
+#include "capture/socket.h"
+#include "support/numbered.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct geometry listener_geometry = {
+	.block_size = 65536,
+	.block_count = 16,
+	.frame_size = 2048,
+	.frame_count = 16 * 32,
+	.retire_timeout_ms = 10,
+};
+
+int listener_open(struct listener *listener, const char *interface, const struct ring_seat *seat,
+    uint16_t *ret_group)
+{
+	struct ring_fault fault = { "find the interface", NULL };
+	struct ring_seat at = *seat;
+	struct link_state link;
+	int r = socket_interface(interface, &link);
+
+	*listener = (struct listener) { .fd = r < 0 ? r : socket_open() };
+	r = listener->fd;
+	if (r >= 0)
+		r = ring_open(&listener->ring, listener->fd, &listener_geometry, &fault);
+	at.ifindex = link.ifindex;
+	if (r >= 0)
+		r = ring_join(listener->ring, &at, ret_group, &fault);
+	if (r < 0)
+		fprintf(stderr, "%s: cannot %s: %s\n", interface, fault.purpose, strerror(-r));
+	return r;
+}
+
+static void count(struct listener *listener, const struct packet *packet)
+{
+	uint64_t number;
+
+	listener->walked++;
+	/* A second tag, as in these tests, stays in the bytes. */
+	for (unsigned int tags = 0; tags <= NUMBERED_TAGS_MAX; tags++) {
+		const struct numbered_plan plan = { .tag_count = tags };
+
+		if (numbered_find(&plan, packet->bytes, packet->captured_length, &number) <= 0 ||
+		    number >= LISTENER_NUMBERS)
+			continue;
+		listener->times[number]++;
+		listener->last[number] = *packet;
+		listener->last[number].bytes = NULL;
+		return;
+	}
+}
+
+void listener_read(struct listener *listener)
+{
+	const void *block;
+	uint64_t number;
+	size_t size;
+
+	while ((block = ring_lease(listener->ring, &size, &number))) {
+		struct block_walk walk;
+		struct packet packet;
+		int r;
+
+		block_walk_begin(&walk, block, size);
+		while ((r = block_walk_next(&walk, &packet)) > 0)
+			count(listener, &packet);
+		listener->blocks_amiss += r < 0 || number != listener->block_number + 1;
+		listener->block_number = number;
+		ring_release(listener->ring);
+	}
+}
+
+static void read_statistics(struct listener *listener)
+{
+	struct ledger_statistics answer = { 0 };
+
+	if (socket_statistics(listener->fd, &answer) < 0)
+		return;
+	listener->offered += answer.packets - answer.drops;
+	listener->dropped += answer.drops;
+}
+
+static uint64_t read_all(struct listener *listeners, size_t count, uint64_t *ret_offered)
+{
+	uint64_t walked = 0;
+
+	*ret_offered = 0;
+	/* Not on a readable socket: poll may spin on a block that is kept, or sleep through one. */
+	poll(NULL, 0, 1);
+	for (size_t i = 0; i < count; i++) {
+		listener_read(&listeners[i]);
+		read_statistics(&listeners[i]);
+		walked += listeners[i].walked;
+		*ret_offered += listeners[i].offered;
+	}
+	return walked;
+}
+
+uint64_t listeners_drain(struct listener *listeners, size_t count, uint64_t expected)
+{
+	const uint64_t deadline = clock_monotonic_ns() + 5 * NSEC_PER_SEC;
+	uint64_t walked = 0, offered;
+
+	while (walked < expected && clock_monotonic_ns() < deadline)
+		walked = read_all(listeners, count, &offered);
+	for (size_t i = 0; i < count; i++)
+		(void)filter_attach(listeners[i].fd, &filter_refuse_all);
+	do
+		walked = read_all(listeners, count, &offered);
+	while (walked != offered && clock_monotonic_ns() < deadline);
+	return walked;
+}
+
+void listener_close(struct listener *listener)
+{
+	ring_close(listener->ring);
+	if (listener->fd >= 0)
+		close(listener->fd);
+	*listener = (struct listener) { .fd = -1 };
+}
