@@ -6,9 +6,13 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <pcap/pcap.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct sock_filter refuse[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
 const struct filter filter_refuse_all = { refuse, 1 };
@@ -16,7 +20,13 @@ const struct filter filter_refuse_all = { refuse, 1 };
 enum {
 	PREFIX_LENGTH = 3,
 	LIVE_BUFFER = 64 * 1024, /* of a handle that never reads */
+	COMPILE_SECONDS = 2,     /* of CPU; the service manager's watchdog waits for 10 */
 };
+
+static const char *const too_long = "longer than the 4096 instructions that the kernel takes";
+static const char *const too_costly =
+    "takes libpcap more than 2 s to compile; fewer terms, such as net and portrange in place of "
+    "many hosts and ports";
 
 static inline void close_handle(pcap_t *handle)
 {
@@ -120,27 +130,63 @@ int filter_compile_live(struct filter *ret_filter, const char *interface,
 	}
 	r = join(ret_filter, prefix, put_direction(prefix, capture, is_loopback), &program);
 	if (r == -E2BIG)
-		r = say(
-		    ret_reason, "longer than the 4096 instructions that the kernel takes", -EINVAL);
+		r = say(ret_reason, too_long, -EINVAL);
 	if (has_text)
 		pcap_freecode(&program);
 	return r;
 }
 
-int filter_check(const char *text, char **ret_reason)
+static int compile_dead(int link_type, const char *text, char **ret_reason)
 {
-	CLEANUP(close_handle_at) pcap_t *handle = pcap_open_dead(DLT_EN10MB, SNAPLEN_MOST);
+	CLEANUP(close_handle_at) pcap_t *handle = pcap_open_dead(link_type, SNAPLEN_MOST);
 	struct bpf_program program;
+	size_t count;
 
-	*ret_reason = NULL;
 	if (!handle)
 		return -ENOMEM;
-	if (is_empty(text))
-		return 0;
 	if (pcap_compile(handle, &program, text, 1, PCAP_NETMASK_UNKNOWN) < 0)
 		return say(ret_reason, pcap_geterr(handle), -EINVAL);
+	count = program.bf_len;
 	pcap_freecode(&program);
-	return 0;
+	return PREFIX_LENGTH + count > BPF_MAXINSNS ? say(ret_reason, too_long, -EINVAL) : 0;
+}
+
+/*
+ * libpcap's optimizer takes minutes for some thousand ports, and its recursion ends in a crash at
+ * some length; neither depends on the text's length alone.  So a process of its own tries.
+ */
+static int try_compile(const char *text, char **ret_reason)
+{
+	static const struct itimerval bound = { .it_value = { .tv_sec = COMPILE_SECONDS } };
+	char *ignored = NULL;
+	pid_t child = fork();
+	int status;
+
+	if (child < 0)
+		return -errno;
+	if (child == 0) {
+		(void)signal(SIGPROF, SIG_DFL);
+		(void)setitimer(ITIMER_PROF, &bound, NULL);
+		(void)compile_dead(DLT_EN10MB, text, &ignored);
+		_exit(0);
+	}
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFSIGNALED(status) ? say(ret_reason, too_costly, -EINVAL) : 0;
+}
+
+int filter_check(const char *text, char **ret_reason)
+{
+	int r;
+
+	*ret_reason = NULL;
+	if (is_empty(text))
+		return 0;
+	r = try_compile(text, ret_reason);
+	if (r < 0)
+		return r;
+	return compile_dead(DLT_EN10MB, text, ret_reason);
 }
 
 int filter_attach(int fd, const struct filter *filter)

@@ -27,7 +27,10 @@ extern const struct filter filter_refuse_all;
 int filter_compile_live(struct filter *ret_filter, const char *interface,
     const struct capture_config *capture, bool is_loopback, char **ret_reason);
 
-/* Whether a text is a filter at all.  Returns 0, or -EINVAL with a reason to free. */
+/*
+ * Whether a text is a filter at all, and one that is compiled soon: within 2 s of CPU, as a child
+ * process tries first.  Returns 0, or -EINVAL with a reason to free.
+ */
 int filter_check(const char *text, char **ret_reason);
 
 /* Put it on a socket, in one step, in place of what was there.  Returns 0 or a negative errno. */

@@ -2,6 +2,7 @@
 #include "support/cmocka.h"
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "capture/filter.h"
 #include "support/listener.h"
 #include "support/numbered.h"
@@ -44,6 +45,42 @@ static void a_text_that_is_none_is_refused_with_a_reason(void **state)
 		assert_true(strlen(reason) > 0);
 		free(reason);
 	}
+}
+
+/* Many terms in one text, to be freed. */
+static char *many(const char *term, size_t count)
+{
+	char *text = calloc(count, 40);
+	size_t used = 0;
+
+	assert_non_null(text);
+	for (size_t i = 0; i < count; i++)
+		used += (size_t)snprintf(text + used, 40, "%s%s %zu", i ? " or " : "", term, i + 1);
+	return text;
+}
+
+static void a_text_that_takes_too_long_is_refused(void **state)
+{
+	const uint64_t begin = clock_monotonic_ns();
+	char *text = many("port", 4000), *reason = NULL;
+
+	(void)state;
+	assert_int_equal(filter_check(text, &reason), -EINVAL);
+	assert_non_null(strstr(reason, "takes libpcap more than 2 s"));
+	assert_true(clock_monotonic_ns() - begin < 20 * NSEC_PER_SEC);
+	free(reason);
+	free(text);
+}
+
+static void a_program_that_is_too_long_is_refused(void **state)
+{
+	char *text = many("vlan", 700), *reason = NULL;
+
+	(void)state;
+	assert_int_equal(filter_check(text, &reason), -EINVAL);
+	assert_non_null(strstr(reason, "4096 instructions"));
+	free(reason);
+	free(text);
 }
 
 /* ---- the program, by what the kernel lets through ---------------------------------------- */
@@ -305,6 +342,8 @@ int main(void)
 	const struct CMUnitTest pure[] = {
 		cmocka_unit_test(a_text_that_is_a_filter_passes),
 		cmocka_unit_test(a_text_that_is_none_is_refused_with_a_reason),
+		cmocka_unit_test(a_text_that_takes_too_long_is_refused),
+		cmocka_unit_test(a_program_that_is_too_long_is_refused),
 	};
 	const struct CMUnitTest live[] = {
 		cmocka_unit_test(a_filter_finds_tags_where_the_kernel_keeps_them),
