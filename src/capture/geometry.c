@@ -45,31 +45,53 @@ static bool retires(const struct question *q)
 
 static const struct {
 	bool (*holds)(const struct question *);
-	const char *rule;
+	struct geometry_rule rule;
 } rules[] = {
-	{ block_is_of_pages, "ring.block_size must be a multiple of the page size" },
-	{ block_fits_int, "ring.block_size must be below 2 GiB" },
-	{ has_two_blocks, "ring.memory must hold at least two blocks of ring.block_size" },
-	{ frames_fit_int, "ring.memory holds more blocks than the kernel can count" },
+	{ block_is_of_pages,
+	    { "ring.block_size",
+		"is no multiple of the page size; a multiple of it, best a power of two such as "
+		"64KiB or 1MiB" } },
+	{ block_fits_int, { "ring.block_size", "is more than the kernel takes; below 2GiB" } },
+	{ has_two_blocks,
+	    { "ring.memory", "does not hold two blocks; at least twice ring.block_size" } },
+	{ frames_fit_int,
+	    { "ring.memory",
+		"holds more blocks than the kernel can count; less memory, or a larger "
+		"ring.block_size" } },
 	{ retires,
-	    "ring.retire_timeout must be at least 1 ms: with 0 the kernel chooses its own by the "
-	    "link's speed" },
+	    { "ring.retire_timeout",
+		"is no time that the kernel takes; at least 1ms, as with 0 it would choose its own "
+		"by the link's speed" } },
 };
 
-int geometry_plan(
-    struct geometry *ret_geometry, const struct ring_config *ring, const char **ret_rule)
+static struct question question_of(const struct ring_config *ring)
 {
-	const struct question question = {
+	return (struct question) {
 		.block_size = ring->block_size,
 		.block_count = ring->block_size ? ring->memory / ring->block_size : 0,
 		.timeout_ms = ring->retire_timeout / NSEC_PER_MSEC,
 		.page = (uint64_t)sysconf(_SC_PAGESIZE),
 	};
+}
 
-	for (size_t i = 0; i < COUNT_OF(rules); i++) {
-		if (rules[i].holds(&question))
-			continue;
-		*ret_rule = rules[i].rule;
+const struct geometry_rule *geometry_broken(const struct ring_config *ring, size_t nth)
+{
+	const struct question question = question_of(ring);
+
+	for (size_t i = 0; i < COUNT_OF(rules); i++)
+		if (!rules[i].holds(&question) && nth-- == 0)
+			return &rules[i].rule;
+	return NULL;
+}
+
+int geometry_plan(struct geometry *ret_geometry, const struct ring_config *ring,
+    const struct geometry_rule **ret_rule)
+{
+	const struct question question = question_of(ring);
+	const struct geometry_rule *broken = geometry_broken(ring, 0);
+
+	if (broken) {
+		*ret_rule = broken;
 		return -EINVAL;
 	}
 	*ret_geometry = (struct geometry) {

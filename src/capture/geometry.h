@@ -15,9 +15,17 @@ struct geometry {
 	uint32_t retire_timeout_ms;
 };
 
-/* Returns 0, or -EINVAL with the rule that is broken, as a sentence, in *ret_rule. */
-int geometry_plan(
-    struct geometry *ret_geometry, const struct ring_config *ring, const char **ret_rule);
+/* A rule that settings break: the key to blame, and "what is wrong; what is allowed". */
+struct geometry_rule {
+	const char *key, *text;
+};
+
+/* The nth rule, from 0, that is broken; NULL where no more are. */
+const struct geometry_rule *geometry_broken(const struct ring_config *ring, size_t nth);
+
+/* Returns 0, or -EINVAL with the first rule that is broken in *ret_rule. */
+int geometry_plan(struct geometry *ret_geometry, const struct ring_config *ring,
+    const struct geometry_rule **ret_rule);
 
 /* What the kernel takes for one ring: blocks are rounded up to a power of two of pages. */
 uint64_t geometry_memory(const struct geometry *geometry);

@@ -2,58 +2,171 @@
 #include "config/faults.h"
 
 #include "base/array.h"
+#include "base/cleanup.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-enum { FAULTS_MOST = 100, TEXT_LENGTH = 1024 };
+enum { FAULTS_MOST = 100, STAGE_UNIT = 4096 };
 
-static void add(struct config_faults *faults, const char *text)
+struct fault_place {
+	char *key;
+	size_t line, column;
+	bool is_spoiled;
+};
+
+/* ---- the list ---------------------------------------------------------------------------- */
+
+/* One line each, on any terminal, whatever bytes a value has. */
+static void make_printable(char *text)
 {
-	char **texts;
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
 
-	/* A file with more is not worth more lines. */
-	if (faults->count >= FAULTS_MOST)
+/* Takes the text over. */
+static void add(struct config_faults *faults, char *text)
+{
+	char **texts = NULL;
+
+	if (text && !faults_are_full(faults))
+		texts = realloc(faults->texts, (faults->count + 1) * sizeof(*texts));
+	if (!texts) {
+		free(text);
 		return;
-	texts = realloc(faults->texts, (faults->count + 1) * sizeof(*texts));
-	if (!texts)
-		return;
+	}
+	make_printable(text);
 	faults->texts = texts;
-	texts[faults->count] = strdup(text);
-	if (texts[faults->count])
-		faults->count++;
+	texts[faults->count++] = text;
+}
+
+static void add_at(
+    struct config_faults *faults, size_t line, size_t column, const char *kind, const char *text)
+{
+	char place[48] = "", *whole;
+
+	if (line > 0)
+		snprintf(place, sizeof(place), ":%zu:%zu", line, column);
+	if (asprintf(&whole, "%s%s: %s%s", faults->path, place, kind, text) >= 0)
+		add(faults, whole);
 }
 
 void faults_add(struct config_faults *faults, size_t line, size_t column, const char *format, ...)
 {
-	char text[TEXT_LENGTH], place[48] = "";
+	CLEANUP(free_at) char *text = NULL;
 	va_list arguments;
-	int used;
 
-	if (line > 0)
-		snprintf(place, sizeof(place), ":%zu:%zu", line, column);
-	used = snprintf(text, sizeof(text), "%.400s%s: ", faults->path, place);
-	va_start(arguments, format);
-	vsnprintf(text + used, sizeof(text) - (size_t)used, format, arguments);
-	va_end(arguments);
 	faults->errors++;
-	add(faults, text);
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) >= 0)
+		add_at(faults, line, column, "", text);
+	else
+		text = NULL;
+	va_end(arguments);
 }
 
-void faults_warn(struct config_faults *faults, const char *format, ...)
+bool faults_are_full(const struct config_faults *faults)
 {
-	char text[TEXT_LENGTH];
+	return faults->count >= FAULTS_MOST;
+}
+
+/* ---- where keys stand -------------------------------------------------------------------- */
+
+static struct fault_place *find_place(const struct config_faults *faults, const char *key)
+{
+	for (size_t i = 0; key && i < faults->place_count; i++)
+		if (strcmp(faults->places[i].key, key) == 0)
+			return &faults->places[i];
+	return NULL;
+}
+
+void faults_place(struct config_faults *faults, const char *key, size_t line, size_t column)
+{
+	struct fault_place *places =
+	    realloc(faults->places, (faults->place_count + 1) * sizeof(*places));
+
+	if (!places)
+		return;
+	faults->places = places;
+	places[faults->place_count] = (struct fault_place) { strdup(key), line, column, false };
+	if (places[faults->place_count].key)
+		faults->place_count++;
+}
+
+void faults_spoil(struct config_faults *faults, const char *key)
+{
+	struct fault_place *place = find_place(faults, key);
+
+	if (!place) {
+		faults_place(faults, key, 0, 0);
+		place = find_place(faults, key);
+	}
+	if (place)
+		place->is_spoiled = true;
+}
+
+/* Returns false where one of the keys is spoiled. */
+static bool find_either(const struct config_faults *faults, const char *key, const char *other,
+    struct fault_place *ret_place)
+{
+	const struct fault_place *first = find_place(faults, key);
+	const struct fault_place *second = find_place(faults, other);
+
+	if ((first && first->is_spoiled) || (second && second->is_spoiled))
+		return false;
+	*ret_place = first ? *first : second ? *second : (struct fault_place) { 0 };
+	return true;
+}
+
+/* Returns whether it was added. */
+static bool add_key(struct config_faults *faults, const char *key, const char *other,
+    const char *kind, const char *text)
+{
+	CLEANUP(free_at) char *whole = NULL;
+	struct fault_place place;
+
+	if (!find_either(faults, key, other, &place))
+		return false;
+	if (asprintf(&whole, "%s: %s", key, text) >= 0)
+		add_at(faults, place.line, place.column, kind, whole);
+	else
+		whole = NULL;
+	return true;
+}
+
+void config_faults_add(
+    struct config_faults *faults, const char *key, const char *other, const char *format, ...)
+{
 	va_list arguments;
-	int used = snprintf(text, sizeof(text), "%.400s: warning: ", faults->path);
+	char *text;
 
 	va_start(arguments, format);
-	vsnprintf(text + used, sizeof(text) - (size_t)used, format, arguments);
+	if (vasprintf(&text, format, arguments) >= 0) {
+		if (add_key(faults, key, other, "", text)) {
+			faults->errors++;
+			faults_spoil(faults, key);
+		}
+		free(text);
+	}
 	va_end(arguments);
-	add(faults, text);
+}
+
+void config_faults_warn(
+    struct config_faults *faults, const char *key, const char *other, const char *format, ...)
+{
+	va_list arguments;
+	char *text;
+
+	va_start(arguments, format);
+	if (vasprintf(&text, format, arguments) >= 0) {
+		(void)add_key(faults, key, other, "warning: ", text);
+		free(text);
+	}
+	va_end(arguments);
 }
 
 size_t config_faults_count(const struct config_faults *faults)
@@ -73,45 +186,32 @@ void config_faults_free(struct config_faults *faults)
 	for (size_t i = 0; i < faults->count; i++)
 		free(faults->texts[i]);
 	free(faults->texts);
+	for (size_t i = 0; i < faults->place_count; i++)
+		free(faults->places[i].key);
+	free(faults->places);
 	free(faults);
 }
 
 /* ---- what no single setting can tell ----------------------------------------------------- */
 
-static void check_ring(struct config_faults *faults, const struct config *config)
+static void check_stage(struct config_faults *faults, const struct config *config)
 {
-	const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), block = config->ring.block_size;
-	uint64_t taken = page;
+	const uint64_t block = config->ring.block_size, stage = config->output.stage;
 
-	while (taken < block)
-		taken *= 2;
-	if (block % page != 0)
-		faults_add(faults, 0, 0,
-		    "ring.block_size: %" PRIu64
-		    " is no multiple of the page size; a multiple of %" PRIu64,
-		    block, page);
-	else if (taken != block)
-		faults_warn(faults,
-		    "ring.block_size: the kernel takes %" PRIu64 " KiB for each block of %" PRIu64
-		    " KiB; a power of two wastes nothing",
-		    taken >> 10, block >> 10);
-	if (config->ring.memory < 2 * block)
-		faults_add(faults, 0, 0,
-		    "ring.memory: %" PRIu64 " does not hold two blocks; at least %" PRIu64,
-		    config->ring.memory, 2 * block);
-	if (config->output.stage < 2 * block || config->output.stage % 4096 != 0)
-		faults_add(faults, 0, 0,
-		    "output.stage: %" PRIu64
-		    " is not what a block needs; a multiple of 4096, at least "
-		    "twice ring.block_size: %" PRIu64,
-		    config->output.stage, 2 * block);
+	if (stage % STAGE_UNIT != 0)
+		config_faults_add(faults, "output.stage", NULL,
+		    "%" PRIu64 " is no multiple of 4096; a multiple of it, such as 4MiB", stage);
+	else if (stage < 2 * block)
+		config_faults_add(faults, "output.stage", "ring.block_size",
+		    "%" PRIu64 " is less than two blocks; at least twice ring.block_size: %" PRIu64,
+		    stage, 2 * block);
 }
 
 static void check_directory(struct config_faults *faults, const char *directory)
 {
 	if (directory[0] != '/')
-		faults_add(faults, 0, 0,
-		    "output.directory: \"%.200s\" is not absolute; a path from /", directory);
+		config_faults_add(faults, "output.directory", NULL,
+		    "\"%.200s\" is not absolute; a path from /", directory);
 }
 
 static bool is_known_key(const char *text)
@@ -126,32 +226,48 @@ static bool is_known_key(const char *text)
 
 static void check_conversions(struct config_faults *faults, const char *name)
 {
-	static const char known[] = "aAbBCdDeFgGhHIjklmMnpPrRsSTuUVwWyYzZ%";
+	/* Without n and t: a line of a file's name would be two. */
+	static const char known[] = "aAbBCdDeFgGhHIjklmMpPrRsSTuUVwWyYzZ%";
 
 	for (const char *at = strchr(name, '%'); at; at = strchr(at + 2, '%')) {
 		if (at[1] == '{' ? is_known_key(at) : at[1] && strchr(known, at[1]))
 			continue;
-		faults_add(faults, 0, 0,
-		    "output.name: \"%.20s\" is unknown; strftime(3), %%{sensor}, %%{interface}, "
+		config_faults_add(faults, "output.name", NULL,
+		    "\"%.20s\" is unknown; strftime(3), %%{sensor}, %%{interface}, "
 		    "%%{worker}",
 		    at);
 		return;
 	}
 }
 
+static bool leaves_directory(const char *name)
+{
+	return name[0] == '/' || strncmp(name, "../", 3) == 0 || strstr(name, "/../") ||
+	       strstr(name, "//");
+}
+
+static bool is_printable(const char *text)
+{
+	while ((unsigned char)*text >= ' ' && *text != 0x7f)
+		text++;
+	return *text == 0;
+}
+
 static void check_name(struct config_faults *faults, const char *name)
 {
+	static const char *const key = "output.name";
 	size_t length = strlen(name);
 
 	check_conversions(faults, name);
 	if (length == 0 || name[length - 1] == '/')
-		faults_add(faults, 0, 0,
-		    "output.name: \"%.200s\" names no file; a name, as the default", name);
-	else if (name[0] == '/' || strncmp(name, "../", 3) == 0 || strstr(name, "/../") ||
-		 strstr(name, "//"))
-		faults_add(faults, 0, 0,
-		    "output.name: \"%.200s\" leaves output.directory; a path below it, without ..",
-		    name);
+		config_faults_add(
+		    faults, key, NULL, "\"%.200s\" names no file; a name, as the default", name);
+	else if (leaves_directory(name))
+		config_faults_add(faults, key, NULL,
+		    "\"%.200s\" leaves output.directory; a path below it, without ..", name);
+	else if (!is_printable(name))
+		config_faults_add(
+		    faults, key, NULL, "holds a control character; a name of one line");
 }
 
 static bool is_interface_name(const char *name)
@@ -159,35 +275,39 @@ static bool is_interface_name(const char *name)
 	size_t length = strlen(name);
 
 	return length > 0 && length < 16 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-	       !strpbrk(name, "/: \t\r\n");
+	       !strpbrk(name, "/: ") && is_printable(name);
 }
 
-static void check_interfaces(struct config_faults *faults, const struct config *config)
+static void check_interface(struct config_faults *faults, const struct config *config, size_t index)
 {
-	for (size_t i = 0; i < config->interface_count; i++) {
-		const char *name = config->interfaces[i].name;
+	const char *name = config->interfaces[index].name;
+	char key[64], whole[40];
 
-		if (strcmp(name, "any") == 0)
-			faults_add(faults, 0, 0,
-			    "interfaces[%zu].name: any is not in this version; an interface's name",
-			    i);
-		else if (!is_interface_name(name))
-			faults_add(faults, 0, 0,
-			    "interfaces[%zu].name: \"%.80s\" can be no interface; "
-			    "1 to 15 letters, no slash, no space",
-			    i, name);
-		for (size_t k = 0; k < i; k++)
-			if (strcmp(name, config->interfaces[k].name) == 0)
-				faults_add(faults, 0, 0,
-				    "interfaces[%zu].name: %s is there twice; each interface once",
-				    i, name);
+	snprintf(whole, sizeof(whole), "interfaces[%zu]", index);
+	snprintf(key, sizeof(key), "%s.name", whole);
+	if (name[0] == 0)
+		config_faults_add(
+		    faults, key, whole, "is missing; an interface's name, such as eth1");
+	else if (strcmp(name, "any") == 0)
+		config_faults_add(
+		    faults, key, whole, "any is not in this version; an interface's name");
+	else if (!is_interface_name(name))
+		config_faults_add(faults, key, whole,
+		    "\"%.80s\" can be no interface; 1 to 15 letters, no slash, no space", name);
+	for (size_t k = 0; k < index; k++) {
+		if (name[0] == 0 || strcmp(name, config->interfaces[k].name) != 0)
+			continue;
+		config_faults_add(
+		    faults, key, whole, "%s is there twice; each interface once", name);
+		return;
 	}
 }
 
 void faults_check_config(struct config_faults *faults, const struct config *config)
 {
-	check_ring(faults, config);
+	check_stage(faults, config);
 	check_directory(faults, config->output.directory);
 	check_name(faults, config->output.name);
-	check_interfaces(faults, config);
+	for (size_t i = 0; i < config->interface_count; i++)
+		check_interface(faults, config, i);
 }

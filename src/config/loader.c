@@ -15,12 +15,13 @@
 #include <yaml.h>
 
 /* No sensor needs more; what is larger is some other file. */
-enum { FILE_MOST = 1 << 20, PATH_LENGTH = 256, CPU_MOST = 1023 };
+enum { FILE_MOST = 1 << 20, PATH_LENGTH = 256, CPU_MOST = 1023, DEPTH_MOST = 16 };
 
 struct reader {
 	yaml_document_t document;
 	struct config *config;
 	struct config_faults *faults;
+	bool has_interfaces; /* the key is there, whatever it holds */
 };
 
 static void fault_at(
@@ -28,6 +29,12 @@ static void fault_at(
 {
 	faults_add(reader->faults, node->start_mark.line + 1, node->start_mark.column + 1, "%s%s%s",
 	    path, path[0] ? ": " : "", text);
+	faults_spoil(reader->faults, path);
+}
+
+static void place(struct reader *reader, const yaml_node_t *node, const char *path)
+{
+	faults_place(reader->faults, path, node->start_mark.line + 1, node->start_mark.column + 1);
 }
 
 static const char *text_of(const yaml_node_t *node)
@@ -80,20 +87,35 @@ static void consider(struct nearest *nearest, const char *name)
 	snprintf(nearest->name, sizeof(nearest->name), "%s", name);
 }
 
-static void fault_unknown_key(struct reader *reader, const yaml_node_t *key, const char *path,
-    const struct setting *table, size_t count)
+static void fault_unknown_key(
+    struct reader *reader, const yaml_node_t *key, const char *path, struct nearest nearest)
 {
-	struct nearest nearest = { .key = path, .distance = SIZE_MAX };
 	char text[PATH_LENGTH + 64];
 
-	for (size_t i = 0; i < count; i++)
-		consider(&nearest, table[i].name);
-	if (table == settings)
-		consider(&nearest, "interfaces");
-	else
-		consider(&nearest, "cpus");
 	snprintf(text, sizeof(text), "unknown key; the nearest known one is %s", nearest.name);
 	fault_at(reader, key, path, text);
+}
+
+static void fault_unknown_setting(struct reader *reader, const yaml_node_t *key, const char *path)
+{
+	struct nearest nearest = { .key = path, .distance = SIZE_MAX };
+
+	for (size_t i = 0; i < settings_count; i++)
+		consider(&nearest, settings[i].name);
+	consider(&nearest, "interfaces");
+	consider(&nearest, "output.on_close");
+	fault_unknown_key(reader, key, path, nearest);
+}
+
+static void fault_unknown_of_interface(
+    struct reader *reader, const yaml_node_t *key, const char *path, const char *name)
+{
+	struct nearest nearest = { .key = name, .distance = SIZE_MAX };
+
+	for (size_t i = 0; i < interface_settings_count; i++)
+		consider(&nearest, interface_settings[i].name);
+	consider(&nearest, "cpus");
+	fault_unknown_key(reader, key, path, nearest);
 }
 
 /* ---- walking the file -------------------------------------------------------------------- */
@@ -123,14 +145,26 @@ static bool is_seen_before(
 	return false;
 }
 
+static void fault_twice(struct reader *reader, const yaml_node_t *key, const char *prefix)
+{
+	char path[PATH_LENGTH];
+
+	snprintf(path, sizeof(path), "%.100s%s%.100s", prefix, prefix[0] ? "." : "", text_of(key));
+	fault_at(reader, key, path, "the key is there twice; each once");
+}
+
 static void set_value(struct reader *reader, const struct setting *setting, void *fields,
     const yaml_node_t *value, const char *path)
 {
+	const char *text = text_of(value);
 	char wrong[512];
 
-	if (!text_of(value))
+	place(reader, value, path);
+	if (!text)
 		fault_at(reader, value, path, "takes one value, not a list or a section");
-	else if (settings_set(setting, fields, text_of(value), wrong, sizeof(wrong)) < 0)
+	else if (strlen(text) != value->data.scalar.length)
+		fault_at(reader, value, path, "holds a zero byte; text");
+	else if (settings_set(setting, fields, text, wrong, sizeof(wrong)) < 0)
 		fault_at(reader, value, path, wrong);
 }
 
@@ -160,7 +194,7 @@ static void read_cpus(struct reader *reader, struct interface_config *interface,
 }
 
 static void read_interface_key(struct reader *reader, struct interface_config *interface,
-    const yaml_node_pair_t *pair, size_t index)
+    const yaml_node_pair_t *pair, const char *prefix)
 {
 	const yaml_node_t *key = node_at(reader, pair->key), *value = node_at(reader, pair->value);
 	const char *name = text_of(key);
@@ -168,15 +202,15 @@ static void read_interface_key(struct reader *reader, struct interface_config *i
 	char path[PATH_LENGTH];
 
 	if (!name) {
-		fault_at(reader, key, "interfaces", "a key must be a word");
+		fault_at(reader, key, prefix, "a key must be a word");
 		return;
 	}
-	snprintf(path, sizeof(path), "interfaces[%zu].%.100s", index, name);
+	snprintf(path, sizeof(path), "%.100s.%.100s", prefix, name);
 	setting = settings_find(interface_settings, interface_settings_count, name);
 	if (strcmp(name, "cpus") == 0)
 		read_cpus(reader, interface, value, path);
 	else if (!setting)
-		fault_unknown_key(reader, key, name, interface_settings, interface_settings_count);
+		fault_unknown_of_interface(reader, key, path, name);
 	else if (strcmp(name, "workers") == 0 && text_of(value) && strcmp(text_of(value), "0") == 0)
 		fault_at(reader, value, path, "0 is out of bounds; a number from 1 to 256");
 	else
@@ -187,17 +221,21 @@ static void read_interface(struct reader *reader, size_t index, const yaml_node_
 {
 	struct interface_config *interface = &reader->config->interfaces[index];
 	const yaml_node_pair_t *pair;
+	char path[PATH_LENGTH];
 
+	snprintf(path, sizeof(path), "interfaces[%zu]", index);
+	place(reader, node, path);
 	if (node->type != YAML_MAPPING_NODE) {
-		fault_at(reader, node, "interfaces", "each takes keys, such as - name: eth1");
+		fault_at(
+		    reader, node, path, "is no section; each takes keys, such as - name: eth1");
 		return;
 	}
-	for (pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+	for (pair = node->data.mapping.pairs.start;
+	     pair < node->data.mapping.pairs.top && !faults_are_full(reader->faults); pair++) {
 		if (is_seen_before(reader, node, pair))
-			fault_at(reader, node_at(reader, pair->key), "interfaces",
-			    "a key is there twice; once");
+			fault_twice(reader, node_at(reader, pair->key), path);
 		else
-			read_interface_key(reader, interface, pair, index);
+			read_interface_key(reader, interface, pair, path);
 	}
 }
 
@@ -205,6 +243,7 @@ static void read_interfaces(struct reader *reader, const yaml_node_t *list)
 {
 	size_t count;
 
+	reader->has_interfaces = true;
 	if (list->type != YAML_SEQUENCE_NODE ||
 	    list->data.sequence.items.top == list->data.sequence.items.start) {
 		fault_at(reader, list, "interfaces",
@@ -246,7 +285,7 @@ static void read_pair(struct reader *reader, const yaml_node_pair_t *pair, const
 		fault_at(reader, key, prefix, "a key must be a word");
 		return;
 	}
-	snprintf(path, sizeof(path), "%s%s%.100s", prefix, prefix[0] ? "." : "", name);
+	snprintf(path, sizeof(path), "%.100s%s%.100s", prefix, prefix[0] ? "." : "", name);
 	setting = settings_find(settings, settings_count, path);
 	if (setting)
 		set_value(reader, setting, reader->config, value, path);
@@ -257,7 +296,7 @@ static void read_pair(struct reader *reader, const yaml_node_pair_t *pair, const
 	else if (is_section(path))
 		read_section(reader, value, path);
 	else
-		fault_unknown_key(reader, key, path, settings, settings_count);
+		fault_unknown_setting(reader, key, path);
 	if (setting && strcmp(path, "ring.memory") == 0)
 		reader->config->ring.memory_is_default = false;
 }
@@ -267,14 +306,13 @@ static void read_section(struct reader *reader, const yaml_node_t *section, cons
 	const yaml_node_pair_t *pair;
 
 	if (section->type != YAML_MAPPING_NODE) {
-		fault_at(reader, section, prefix, "takes keys, as SPEC names them");
+		fault_at(reader, section, prefix, "takes keys; see the full example");
 		return;
 	}
-	for (pair = section->data.mapping.pairs.start; pair < section->data.mapping.pairs.top;
-	     pair++) {
+	for (pair = section->data.mapping.pairs.start;
+	     pair < section->data.mapping.pairs.top && !faults_are_full(reader->faults); pair++) {
 		if (is_seen_before(reader, section, pair))
-			fault_at(reader, node_at(reader, pair->key), prefix,
-			    "a key is there twice; once");
+			fault_twice(reader, node_at(reader, pair->key), prefix);
 		else
 			read_pair(reader, pair, prefix);
 	}
@@ -304,7 +342,7 @@ static int read_file(
 	if (n < 0)
 		return -errno;
 	if (size > FILE_MOST || size == 0) {
-		faults_add(faults, 0, 0, "is %s; a YAML file with interfaces in it",
+		faults_add(faults, 1, 1, "is %s; a YAML file with interfaces in it",
 		    size == 0 ? "empty" : "longer than 1 MiB");
 		return -EINVAL;
 	}
@@ -313,63 +351,105 @@ static int read_file(
 	return 0;
 }
 
-/* Aliases would let a small file stand for a large one, and one fault have two places. */
-static bool has_alias(const char *text, size_t size, struct config_faults *faults)
+/*
+ * Aliases would let a small file stand for a large one, and one fault have two places; and what is
+ * nested deep, libyaml reads in quadratic time.
+ */
+static bool refuse_event(const yaml_event_t *event, int *depth, struct config_faults *faults)
 {
+	const char *wrong = NULL;
+
+	if (event->type == YAML_MAPPING_START_EVENT || event->type == YAML_SEQUENCE_START_EVENT)
+		++*depth;
+	if (event->type == YAML_MAPPING_END_EVENT || event->type == YAML_SEQUENCE_END_EVENT)
+		--*depth;
+	if (event->type == YAML_ALIAS_EVENT)
+		wrong = "aliases are not read; write the value out";
+	else if (*depth > DEPTH_MOST)
+		wrong = "is nested too deep; sections and keys, as the full example has them";
+	if (wrong)
+		faults_add(
+		    faults, event->start_mark.line + 1, event->start_mark.column + 1, "%s", wrong);
+	return wrong;
+}
+
+/* Returns 0, or -EINVAL; what is no YAML at all is left to parse_document() to tell. */
+static int check_events(const char *text, size_t size, struct config_faults *faults)
+{
+	bool is_refused = false, is_done = false;
 	yaml_parser_t parser;
 	yaml_event_t event;
-	bool found = false, done = false;
+	int depth = 0;
 
 	if (!yaml_parser_initialize(&parser))
-		return true;
+		return -ENOMEM;
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
-	while (!done && yaml_parser_parse(&parser, &event)) {
-		if (event.type == YAML_ALIAS_EVENT && !found) {
-			faults_add(faults, event.start_mark.line + 1, event.start_mark.column + 1,
-			    "aliases are not read; write the value out");
-			found = true;
-		}
-		done = event.type == YAML_STREAM_END_EVENT;
+	while (!is_done && !is_refused && yaml_parser_parse(&parser, &event)) {
+		is_refused = refuse_event(&event, &depth, faults);
+		is_done = event.type == YAML_STREAM_END_EVENT;
 		yaml_event_delete(&event);
 	}
 	yaml_parser_delete(&parser);
-	return found;
+	return is_refused ? -EINVAL : 0;
 }
 
-static int parse_text(struct reader *reader, const char *text, size_t size)
+static int load_document(
+    yaml_parser_t *parser, yaml_document_t *ret_document, struct config_faults *faults)
 {
-	yaml_parser_t parser;
-	yaml_document_t more;
-	yaml_node_t *root = NULL;
-	bool parsed;
+	if (yaml_parser_load(parser, ret_document))
+		return 0;
+	faults_add(faults, parser->problem_mark.line + 1, parser->problem_mark.column + 1,
+	    "no YAML: %s; a YAML file with interfaces in it",
+	    parser->problem ? parser->problem : "not understood");
+	return -EINVAL;
+}
 
-	if (has_alias(text, size, reader->faults) || !yaml_parser_initialize(&parser))
-		return -EINVAL;
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
-	parsed = yaml_parser_load(&parser, &reader->document) != 0;
-	if (!parsed) {
-		faults_add(reader->faults, parser.problem_mark.line + 1,
-		    parser.problem_mark.column + 1, "no YAML: %s",
-		    parser.problem ? parser.problem : "not understood");
-		yaml_parser_delete(&parser);
-		return -EINVAL;
-	}
-	root = yaml_document_get_root_node(&reader->document);
+static void read_document(struct reader *reader)
+{
+	yaml_node_t *root = yaml_document_get_root_node(&reader->document);
+
 	if (!root)
-		faults_add(reader->faults, 0, 0, "is empty; a YAML file with interfaces in it");
+		faults_add(reader->faults, 1, 1, "is empty; a YAML file with interfaces in it");
 	else if (root->type != YAML_MAPPING_NODE)
 		fault_at(
 		    reader, root, "", "is no section of keys; a YAML file with interfaces in it");
 	else
 		read_section(reader, root, "");
+	if (root && root->type == YAML_MAPPING_NODE && !reader->has_interfaces)
+		faults_add(
+		    reader->faults, 1, 1, "interfaces: is missing; a list, such as - name: eth1");
+}
+
+static void refuse_more(struct reader *reader, yaml_parser_t *parser)
+{
+	const yaml_node_t *root;
+
+	if (load_document(parser, &reader->document, reader->faults) < 0)
+		return;
+	root = yaml_document_get_root_node(&reader->document);
+	if (root)
+		fault_at(reader, root, "", "is a second document; one");
 	yaml_document_delete(&reader->document);
-	if (yaml_parser_load(&parser, &more)) {
-		if (yaml_document_get_root_node(&more))
-			faults_add(reader->faults, 0, 0, "holds several documents; one");
-		yaml_document_delete(&more);
+}
+
+static int parse_text(struct reader *reader, const char *text, size_t size)
+{
+	yaml_parser_t parser;
+	int r = check_events(text, size, reader->faults);
+
+	if (r < 0)
+		return r;
+	if (!yaml_parser_initialize(&parser))
+		return -ENOMEM;
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
+	r = load_document(&parser, &reader->document, reader->faults);
+	if (r == 0) {
+		read_document(reader);
+		yaml_document_delete(&reader->document);
+		refuse_more(reader, &parser);
 	}
 	yaml_parser_delete(&parser);
-	return 0;
+	return r;
 }
 
 /* The file's name without .yaml is the sensor's. */
@@ -405,7 +485,8 @@ static int complete(struct config *config)
 
 DEFINE_CLEANUP(struct config *, config_free)
 
-int config_load(struct config **ret_config, const char *path, struct config_faults **ret_faults)
+int config_load(struct config **ret_config, const char *path, config_check *check,
+    struct config_faults **ret_faults)
 {
 	CLEANUP(config_free_at) struct config *config = calloc(1, sizeof(*config));
 	struct config_faults *faults = calloc(1, sizeof(*faults));
@@ -427,12 +508,12 @@ int config_load(struct config **ret_config, const char *path, struct config_faul
 		return r;
 	config->ring.memory_is_default = true;
 	r = parse_text(&reader, text, size);
-	if (r == 0 && config->interface_count == 0 && faults->errors == 0)
-		faults_add(faults, 0, 0, "interfaces: is missing; a list, such as - name: eth1");
 	if (r == 0)
 		r = complete(config);
 	if (r == 0)
 		faults_check_config(faults, config);
+	if (r == 0 && check)
+		check(faults, config);
 	if (r == 0 && faults->errors > 0)
 		r = -EINVAL;
 	if (r == 0)

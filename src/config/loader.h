@@ -10,14 +10,30 @@
 /* What is wrong with a file, and what may be meant otherwise: "FILE:LINE:COLUMN: PATH: text". */
 struct config_faults;
 
+/* What others have to say of a configuration: they add their faults by config_faults_add(). */
+typedef void config_check(struct config_faults *faults, const struct config *config);
+
 /*
  * Load a file.  Never logs: every fault, and every warning, is in *ret_faults, which is the
- * caller's to free, also on success.
+ * caller's to free, also on success.  `check` may be NULL.
  *
  * Returns 0; -ENOENT, -EACCES, … where the file cannot be read; -EINVAL where it is faulty.
  */
-int config_load(struct config **ret_config, const char *path, struct config_faults **ret_faults);
+int config_load(struct config **ret_config, const char *path, config_check *check,
+    struct config_faults **ret_faults);
 void config_free(struct config *config);
+
+/*
+ * Add a fault of a key, such as "ring.memory": "what is wrong; what is allowed".  It is placed
+ * where that key's value stands, else where `other` does, the key that it does not agree with
+ * (NULL: none).  Nothing is added where one of the two has a fault already.
+ */
+void config_faults_add(struct config_faults *faults, const char *key, const char *other,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The same for a word that does not make the file wrong. */
+void config_faults_warn(struct config_faults *faults, const char *key, const char *other,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 size_t config_faults_count(const struct config_faults *faults);
 const char *config_faults_text(const struct config_faults *faults, size_t index);

@@ -30,7 +30,7 @@ static int check_bounds(
 {
 	if (value >= setting->least && (setting->most == 0 || value <= setting->most))
 		return 0;
-	snprintf(wrong, size, "%s is out of bounds; %s", text, setting->help);
+	snprintf(wrong, size, "%.100s is out of bounds; %s", text, setting->help);
 	return -EINVAL;
 }
 
@@ -38,7 +38,7 @@ static int put_number(const struct setting *setting, int r, uint64_t value, cons
     void *field, char *wrong, size_t size)
 {
 	if (r < 0) {
-		snprintf(wrong, size, "\"%s\" is %s; %s", text,
+		snprintf(wrong, size, "\"%.100s\" is %s; %s", text,
 		    r == -ERANGE ? "too large" : "not understood", setting->help);
 		return -EINVAL;
 	}
@@ -80,7 +80,7 @@ static int parse_bool(
 		*(bool *)field = is_yes;
 		return 0;
 	}
-	snprintf(wrong, size, "\"%s\" is neither; true or false", text);
+	snprintf(wrong, size, "\"%.100s\" is neither; true or false", text);
 	return -EINVAL;
 }
 
@@ -111,7 +111,7 @@ static int parse_word(
 		*(unsigned int *)field = i;
 		return 0;
 	}
-	snprintf(wrong, size, "\"%s\" is none of them; %s", text, allowed);
+	snprintf(wrong, size, "\"%.100s\" is none of them; %s", text, allowed);
 	return -EINVAL;
 }
 
@@ -268,7 +268,7 @@ static int check_version(const struct setting *setting, const char *text, char *
 	}
 	if (!differs)
 		return 0;
-	snprintf(wrong, size, "%s is not in this version; %s", text,
+	snprintf(wrong, size, "%.100s is not in this version; %s", text,
 	    setting->initial[0] ? setting->initial : "leave it out");
 	return -EINVAL;
 }

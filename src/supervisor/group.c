@@ -9,6 +9,7 @@
 #include "capture/link.h"
 #include "storage/catalog.h"
 #include "supervisor/journal.h"
+#include "supervisor/report.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -326,7 +327,7 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 {
 	struct ledger *ledger = group->premises->ledger;
 	struct geometry geometry;
-	const char *rule;
+	const struct geometry_rule *rule;
 
 	group->fanout = -1;
 	group->record = ledger_interface(ledger, index);
@@ -388,7 +389,11 @@ static int wait_for_link(struct group *group, const char *why)
 static int prepare_filter(struct group *group)
 {
 	CLEANUP(free_at) char *reason = NULL;
-	int r = filter_compile_live(&group->filter, group->interface->name, &group->config->capture,
+	int r;
+
+	/* It may take some seconds, but not more: filter_check() has seen to that. */
+	report_notify("WATCHDOG=1");
+	r = filter_compile_live(&group->filter, group->interface->name, &group->config->capture,
 	    group->link.is_loopback, &reason);
 
 	if (r < 0)

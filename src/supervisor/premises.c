@@ -125,12 +125,12 @@ static uint64_t available_memory(void)
 static int check_memory(const struct config *config)
 {
 	struct geometry geometry;
-	const char *rule = NULL;
+	const struct geometry_rule *rule = NULL;
 	uint64_t workers = 0, free = available_memory(), sum, bound;
 	int r = geometry_plan(&geometry, &config->ring, &rule);
 
 	if (r < 0) {
-		log_line(LOG_ERR, "ring: %s", rule);
+		log_line(LOG_ERR, "%s: %s", rule->key, rule->text);
 		return r;
 	}
 	for (size_t i = 0; i < config->interface_count; i++)
@@ -150,7 +150,7 @@ static int check_memory(const struct config *config)
 	return -EINVAL;
 }
 
-static int make_ledger(struct premises *premises, const struct config *config)
+static int make_ledger(struct premises *premises, const struct config *config, const char *path)
 {
 	CLEANUP(free_at)
 	struct ledger_shape_interface *interfaces =
@@ -168,23 +168,34 @@ static int make_ledger(struct premises *premises, const struct config *config)
 		interfaces[i] = (struct ledger_shape_interface) { config->interfaces[i].name,
 			(size_t)config->interfaces[i].workers };
 	r = ledger_create(&premises->ledger, premises->runtime, &shape);
-	return r < 0 ? log_failure(r, "cannot make the ledger in the runtime directory") : 0;
+	if (r < 0)
+		return log_failure(r,
+		    "runtime directory %s: cannot make the ledger in it; it must be writable, with "
+		    "room on it",
+		    path);
+	return 0;
 }
 
-int premises_open(
-    struct premises *ret_premises, const struct config *config, const char *runtime_directory)
+int premises_open(struct premises *ret_premises, const struct config *config,
+    const char *runtime_directory, enum exit_step *ret_step)
 {
 	struct premises premises = { .runtime = -1, .output = -1 };
-	int r = check_memory(config);
+	int r;
 
-	if (r >= 0)
+	*ret_step = STEP_PLAN;
+	r = check_memory(config);
+	if (r >= 0) {
+		*ret_step = STEP_OUTPUT;
 		r = open_output(&premises, config->output.directory);
-	if (r >= 0)
+	}
+	if (r >= 0) {
+		*ret_step = STEP_RUNTIME;
 		r = open_runtime(&premises, runtime_directory);
+	}
 	if (r >= 0)
 		r = lock_runtime(&premises, runtime_directory);
 	if (r >= 0)
-		r = make_ledger(&premises, config);
+		r = make_ledger(&premises, config, runtime_directory);
 	if (r < 0) {
 		premises_close(&premises);
 		return r;

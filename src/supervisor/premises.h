@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "base/exit.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
 
@@ -17,10 +18,11 @@ struct premises {
 /*
  * Open all of it, and make the ledger anew.  Nothing is left behind on failure.  Logs each fault
  * once, with what would be right.  Returns 0 or a negative errno: -EBUSY where another supervisor
- * runs the sensor, -EINVAL for a configuration that this machine cannot take.
+ * runs the sensor, -EINVAL for a configuration that this machine cannot take; *ret_step is what
+ * failed.
  */
-int premises_open(
-    struct premises *ret_premises, const struct config *config, const char *runtime_directory);
+int premises_open(struct premises *ret_premises, const struct config *config,
+    const char *runtime_directory, enum exit_step *ret_step);
 
 /*
  * Make the stage of one worker, with its space taken.  Logs.  Returns a descriptor, or a negative

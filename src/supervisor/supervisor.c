@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/exit.h"
 #include "base/log.h"
 #include "supervisor/group.h"
 #include "supervisor/interfaces.h"
@@ -38,29 +39,6 @@ struct supervisor {
 	bool is_stopping;
 	int exit_status;
 };
-
-static int exit_status_of(int error)
-{
-	static const struct {
-		int error, status;
-	} known[] = {
-		{ -EPERM, EX_NOPERM },
-		{ -EACCES, EX_NOPERM },
-		{ -ENODEV, EX_UNAVAILABLE },
-		{ -EINVAL, EX_CONFIG },
-		{ -ENOSPC, EX_IOERR },
-		{ -EDQUOT, EX_IOERR },
-		{ -EROFS, EX_IOERR },
-		{ -EIO, EX_IOERR },
-		{ -ENOENT, EX_IOERR },
-		{ -ENOTDIR, EX_IOERR },
-	};
-
-	for (size_t i = 0; i < COUNT_OF(known); i++)
-		if (known[i].error == error)
-			return known[i].status;
-	return EX_OSERR;
-}
 
 /* ---- the sensor's state ------------------------------------------------------------------ */
 
@@ -110,7 +88,7 @@ static void tell_started(const struct supervisor *supervisor, const struct group
 
 static void fail(struct supervisor *supervisor, int error)
 {
-	supervisor->exit_status = exit_status_of(error);
+	supervisor->exit_status = exit_status_of(STEP_CAPTURE, error);
 	report_notify("ERRNO=%d", -error);
 	(void)sd_event_exit(supervisor->event, 0);
 }
@@ -361,7 +339,7 @@ static int set_up_loop(struct supervisor *supervisor)
 	return r < 0 ? log_failure(r, "cannot set the supervisor's loop up") : 0;
 }
 
-static int set_up_groups(struct supervisor *supervisor)
+static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step)
 {
 	const struct config *config = supervisor->config;
 	struct ledger_header *header = ledger_header(supervisor->premises.ledger);
@@ -371,6 +349,7 @@ static int set_up_groups(struct supervisor *supervisor)
 	supervisor->report = report_new(config, supervisor->premises.ledger);
 	if (!supervisor->groups || !supervisor->report)
 		return log_failure(-ENOMEM, "cannot plan the groups");
+	*ret_step = STEP_RUNTIME;
 	atomic_store(&header->pid, (uint32_t)getpid());
 	atomic_store(&header->started_utc_ns, clock_utc_ns());
 	for (size_t i = 0; r >= 0 && i < config->interface_count; i++) {
@@ -382,6 +361,8 @@ static int set_up_groups(struct supervisor *supervisor)
 		};
 		r = group_open(&supervisor->groups[i], supervisor->event, supervisor->run, i);
 	}
+	if (r >= 0)
+		*ret_step = STEP_CAPTURE;
 	for (size_t i = 0; r >= 0 && i < config->interface_count; i++)
 		r = group_begin(&supervisor->groups[i]);
 	return r < 0 ? r : 0;
@@ -414,23 +395,24 @@ static void tear_down(struct supervisor *supervisor)
 int supervisor_run(struct config *config, const char *runtime_directory, worker_main *run)
 {
 	struct supervisor supervisor = { .config = config, .run = run };
+	enum exit_step step = STEP_CAPTURE;
 	int r;
 
 	settle_workers(config);
-	r = premises_open(&supervisor.premises, config, runtime_directory);
+	r = premises_open(&supervisor.premises, config, runtime_directory, &step);
 	if (r < 0) {
 		report_notify("ERRNO=%d", -r);
-		return exit_status_of(r);
+		return exit_status_of(step, r);
 	}
 	r = set_up_loop(&supervisor);
 	if (r >= 0)
-		r = set_up_groups(&supervisor);
+		r = set_up_groups(&supervisor, &step);
 	if (r >= 0)
 		tell_ready(&supervisor);
 	if (r >= 0)
 		r = sd_event_loop(supervisor.event);
 	if (r < 0) {
-		supervisor.exit_status = exit_status_of(r);
+		supervisor.exit_status = exit_status_of(step, r);
 		report_notify("ERRNO=%d", -r);
 	}
 	tear_down(&supervisor);

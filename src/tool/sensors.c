@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "tool/sensors.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/exit.h"
 #include "capture/filter.h"
+#include "capture/geometry.h"
 #include "config/loader.h"
+#include "ledger/ledger.h"
+#include "storage/name.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <glob.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -81,35 +89,74 @@ int sensors_each(const struct sensors_request *request, sensors_visit *visit)
 	return status;
 }
 
-static int check_filter(const char *path, const struct config *config)
+/* ---- what config/ cannot know ------------------------------------------------------------ */
+
+static void check_geometry(struct config_faults *faults, const struct config *config)
+{
+	const struct ring_config *ring = &config->ring;
+	const struct geometry_rule *rule;
+	struct geometry geometry;
+
+	for (size_t i = 0; (rule = geometry_broken(ring, i)); i++)
+		config_faults_add(faults, rule->key, "ring.block_size", "%s", rule->text);
+	if (geometry_plan(&geometry, ring, &rule) == 0 &&
+	    geometry_memory(&geometry) != ring->block_size * geometry.block_count)
+		config_faults_warn(faults, "ring.block_size", NULL,
+		    "the kernel takes %" PRIu64 " KiB for each block of %" PRIu64
+		    " KiB; a power of two wastes nothing",
+		    geometry_memory(&geometry) / geometry.block_count >> 10,
+		    ring->block_size >> 10);
+}
+
+static void check_filter(struct config_faults *faults, const struct config *config)
 {
 	CLEANUP(free_at) char *reason = NULL;
 
-	if (filter_check(config->capture.filter, &reason) >= 0)
-		return 0;
-	fprintf(stderr, "%s: capture.filter: %s: %s\n", path, config->capture.filter,
-	    reason ? reason : "does not compile");
-	return EX_CONFIG;
+	if (filter_check(config->capture.filter, &reason) < 0)
+		config_faults_add(faults, "capture.filter", NULL, "%s; a pcap-filter(7) expression",
+		    reason ? reason : "does not compile");
 }
 
-static int status_of(int error)
+/* What the template grows to at most, in the month and on the day with the longest names. */
+static void check_name(struct config_faults *faults, const struct config *config)
 {
-	switch (error) {
-	case -ENOENT:
-		return EX_NOINPUT;
-	case -EACCES:
-	case -EPERM:
-		return EX_NOPERM;
-	default:
-		return EX_CONFIG;
+	enum { ATTEMPT = 99999 };
+	static const uint64_t wednesday_in_september = UINT64_C(1790769599) * NSEC_PER_SEC;
+	const struct name_parts parts = {
+		.sensor = config->sensor,
+		.interface = "fifteen-letters",
+		.worker = WORKERS_MOST - 1,
+	};
+	char name[LEDGER_NAME_LENGTH] = "";
+	int r = name_expand(
+	    name, sizeof(name), config->output.name, &parts, wednesday_in_september, ATTEMPT);
+	size_t longest = 0;
+
+	for (const char *at = name; *at; at += strspn(at, "/")) {
+		longest = MOST(longest, strcspn(at, "/"));
+		at += strcspn(at, "/");
 	}
+	if (r == -ENAMETOOLONG || longest + strlen(".part") > NAME_MAX)
+		config_faults_add(faults, "output.name", NULL,
+		    "grows too long; at most %d bytes in all, and %d between two slashes",
+		    LEDGER_NAME_LENGTH - 1, NAME_MAX - (int)strlen(".part"));
+	else if (r < 0)
+		config_faults_add(faults, "output.name", NULL,
+		    "grows to what leaves output.directory; a path below it");
+}
+
+void sensors_check(struct config_faults *faults, const struct config *config)
+{
+	check_geometry(faults, config);
+	check_filter(faults, config);
+	check_name(faults, config);
 }
 
 int sensors_load(const char *path, struct config **ret_config)
 {
 	struct config_faults *faults = NULL;
 	struct config *config = NULL;
-	int r = config_load(&config, path, &faults), status = 0;
+	int r = config_load(&config, path, sensors_check, &faults), status = 0;
 
 	for (size_t i = 0; i < config_faults_count(faults); i++)
 		fprintf(stderr, "%s\n", config_faults_text(faults, i));
@@ -117,9 +164,7 @@ int sensors_load(const char *path, struct config **ret_config)
 		fprintf(stderr, "%s: cannot read it: %s\n", path, strerror(-r));
 	config_faults_free(faults);
 	if (r < 0)
-		status = status_of(r);
-	else
-		status = check_filter(path, config);
+		status = exit_status_of(STEP_CONFIGURATION, r);
 	if (status == 0 && ret_config)
 		*ret_config = TAKE(config);
 	config_free(config);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "config/loader.h"
 
 #include <stdbool.h>
 
@@ -23,6 +24,9 @@ typedef int sensors_visit(const char *path, const struct sensors_request *reques
 
 /* Call visit for each sensor asked for; the first status that is not 0 is returned, or 66. */
 int sensors_each(const struct sensors_request *request, sensors_visit *visit);
+
+/* What config_load() does not know of: the ring's geometry, the filter, how long names grow. */
+config_check sensors_check;
 
 /*
  * Load a configuration and print every fault of it, and each warning, to stderr, as

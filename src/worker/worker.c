@@ -295,11 +295,11 @@ static int open_ring(struct worker *worker)
 {
 	struct ring_fault fault = { 0 };
 	struct geometry geometry;
-	const char *rule = NULL;
+	const struct geometry_rule *rule = NULL;
 	int r = geometry_plan(&geometry, &worker->heritage->config->ring, &rule);
 
 	if (r < 0)
-		return say_failure(worker, r, "plan the ring", rule);
+		return say_failure(worker, r, "plan the ring", rule->text);
 	worker->block_count = geometry.block_count;
 	r = ring_open(&worker->ring, worker->heritage->socket, &geometry, &fault);
 	if (r < 0)

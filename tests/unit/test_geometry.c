@@ -24,7 +24,7 @@ static struct geometry plan(uint64_t memory, uint64_t block_size)
 {
 	struct ring_config ring = ring_of(memory, block_size, 100 * NSEC_PER_MSEC);
 	struct geometry geometry = { 0 };
-	const char *rule = NULL;
+	const struct geometry_rule *rule = NULL;
 
 	assert_int_equal(geometry_plan(&geometry, &ring, &rule), 0);
 	assert_null(rule);
@@ -84,10 +84,10 @@ static void each_broken_rule_is_named(void **state)
 		{ MIB, 2 * KIB, NSEC_PER_SEC, "multiple of the page" },
 		{ 64 * MIB, MIB + 1, NSEC_PER_SEC, "multiple of the page" },
 		{ 64 * MIB, MIB - 2048, NSEC_PER_SEC, "multiple of the page" },
-		{ 64 * GIB, 2 * GIB, NSEC_PER_SEC, "below 2 GiB" },
-		{ 64 * GIB, 4 * GIB + 4096, NSEC_PER_SEC, "below 2 GiB" },
-		{ 0, MIB, NSEC_PER_SEC, "at least two blocks" },
-		{ 2 * MIB - 1, MIB, NSEC_PER_SEC, "at least two blocks" },
+		{ 64 * GIB, 2 * GIB, NSEC_PER_SEC, "below 2GiB" },
+		{ 64 * GIB, 4 * GIB + 4096, NSEC_PER_SEC, "below 2GiB" },
+		{ 0, MIB, NSEC_PER_SEC, "two blocks" },
+		{ 2 * MIB - 1, MIB, NSEC_PER_SEC, "two blocks" },
 		{ UINT64_C(1) << 43, 4 * KIB, NSEC_PER_SEC, "more blocks" },
 		{ UINT64_C(1) << 60, 4 * KIB, NSEC_PER_SEC, "more blocks" },
 		/* 2^19 frames to a block, 2^32 in all. */
@@ -103,14 +103,29 @@ static void each_broken_rule_is_named(void **state)
 		struct ring_config ring =
 		    ring_of(rows[i].memory, rows[i].block_size, rows[i].retire_timeout);
 		struct geometry geometry = untouched;
-		const char *rule = NULL;
+		const struct geometry_rule *rule = NULL;
 
 		assert_int_equal(geometry_plan(&geometry, &ring, &rule), -EINVAL);
 		assert_non_null(rule);
-		if (!strstr(rule, rows[i].named))
-			fail_msg("row %zu: \"%s\" does not name \"%s\"", i, rule, rows[i].named);
+		if (!strstr(rule->text, rows[i].named) && !strstr(rule->key, rows[i].named))
+			fail_msg("row %zu: \"%s: %s\" does not name \"%s\"", i, rule->key,
+			    rule->text, rows[i].named);
+		assert_ptr_equal(geometry_broken(&ring, 0), rule);
 		assert_memory_equal(&geometry, &untouched, sizeof(geometry));
 	}
+}
+
+static void every_broken_rule_is_found(void **state)
+{
+	struct ring_config bad = ring_of(4 * KIB, 5000, 0),
+			   good = ring_of(64 * MIB, MIB, NSEC_PER_SEC);
+
+	(void)state;
+	assert_string_equal(geometry_broken(&bad, 0)->key, "ring.block_size");
+	assert_string_equal(geometry_broken(&bad, 1)->key, "ring.memory");
+	assert_string_equal(geometry_broken(&bad, 2)->key, "ring.retire_timeout");
+	assert_null(geometry_broken(&bad, 3));
+	assert_null(geometry_broken(&good, 0));
 }
 
 static void the_largest_of_each_is_counted_without_overflow(void **state)
@@ -131,6 +146,7 @@ int main(void)
 		cmocka_unit_test(what_is_left_of_the_memory_is_no_block),
 		cmocka_unit_test(memory_is_told_as_the_kernel_rounds_it),
 		cmocka_unit_test(each_broken_rule_is_named),
+		cmocka_unit_test(every_broken_rule_is_found),
 		cmocka_unit_test(the_largest_of_each_is_counted_without_overflow),
 	};
 

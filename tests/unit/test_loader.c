@@ -2,6 +2,7 @@
 #include "support/cmocka.h"
 
 #include "config/loader.h"
+#include "tool/sensors.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ static int load(const void *bytes, size_t size)
 	config_faults_free(faults);
 	config = NULL;
 	faults = NULL;
-	return config_load(&config, path, &faults);
+	return config_load(&config, path, sensors_check, &faults);
 }
 
 static int load_text(const char *text)
@@ -117,13 +118,15 @@ static void every_key_is_read(void **state)
 static const struct {
 	const char *text, *told;
 } faulty[] = {
-	{ "{}", "interfaces: is missing" },
+	{ "{}", ":1:1: interfaces: is missing" },
+	{ "ring: {memory: x}\n", ":1:1: interfaces: is missing" },
+	{ "interfaces: [{}]\n", ":1:14: interfaces[0].name: is missing" },
 	{ "- a\n- b\n", "is no section of keys" },
 	{ "interfaces: eth1\n", ":1:13: interfaces: takes a list" },
 	{ "interfaces: []\n", "takes a list of at least one" },
-	{ "interfaces: [eth1]\n", "each takes keys" },
+	{ "interfaces: [eth1]\n", ":1:14: interfaces[0]: is no section; each takes keys" },
 	{ "interfaces:\n  - nmae: eth1\n",
-	    ":2:5: nmae: unknown key; the nearest known one is name" },
+	    ":2:5: interfaces[0].nmae: unknown key; the nearest known one is name" },
 	{ "interfaces: [{name: e}]\nrnig: {}\n", ":2:1: rnig: unknown key" },
 	{ "interfaces: [{name: e}]\nring: {memroy: 1MiB}\n",
 	    "the nearest known one is ring.memory" },
@@ -132,17 +135,22 @@ static const struct {
 	{ "interfaces: [{name: e}]\nring: {memory: [1]}\n", "takes one value" },
 	{ "interfaces: [{name: e}]\nring: 5\n", "ring: takes keys" },
 	{ "interfaces: [{name: e}]\nring: {retire_timeout: 0}\n", "chooses its own" },
-	{ "interfaces: [{name: e}]\nring: {block_size: 5000}\n", "no multiple of the page size" },
-	{ "interfaces: [{name: e}]\nring: {memory: 1MiB}\n", "does not hold two blocks" },
-	{ "interfaces: [{name: e}]\noutput: {stage: 1MiB}\n", "twice ring.block_size" },
+	{ "interfaces: [{name: e}]\nring: {block_size: 5000}\n",
+	    ":2:20: ring.block_size: is no multiple of the page size" },
+	{ "interfaces: [{name: e}]\nring: {memory: 1MiB}\n",
+	    ":2:16: ring.memory: does not hold two blocks" },
+	{ "interfaces: [{name: e}]\noutput: {stage: 1MiB}\n",
+	    ":2:17: output.stage: 1048576 is less than two blocks; at least twice" },
 	{ "interfaces: [{name: e, workers: 0}]\n", "0 is out of bounds; a number from 1 to 256" },
 	{ "interfaces: [{name: e, workers: 257}]\n", "257 is out of bounds" },
 	{ "interfaces: [{name: e, cpus: 3}]\n", "takes a list of CPUs" },
 	{ "interfaces: [{name: e, cpus: [x]}]\n", "is no CPU" },
-	{ "interfaces: [{name: e}, {name: e}]\n", "is there twice" },
-	{ "interfaces: [{name: e, name: f}]\n", "is there twice" },
-	{ "interfaces: [{name: e}]\nring: {}\nring: {}\n", "is there twice" },
-	{ "interfaces: [{name: averyverylongname}]\n", "can be no interface" },
+	{ "interfaces: [{name: e}, {name: e}]\n", ":1:32: interfaces[1].name: e is there twice" },
+	{ "interfaces: [{name: e, name: f}]\n",
+	    ":1:24: interfaces[0].name: the key is there twice" },
+	{ "interfaces: [{name: e}]\nring: {}\nring: {}\n", ":3:1: ring: the key is there twice" },
+	{ "interfaces: [{name: averyverylongname}]\n",
+	    ":1:21: interfaces[0].name: \"averyverylongname\" can be no interface" },
 	{ "interfaces: [{name: a/b}]\n", "can be no interface" },
 	{ "interfaces: [{name: any}]\n", "any is not in this version" },
 	{ "interfaces: [{name: e, namespace: x}]\n", "x is not in this version" },
@@ -162,17 +170,36 @@ static const struct {
 	{ "interfaces: [{name: e}]\noutput: {on_close: [x]}\n", "not in this version" },
 	{ "interfaces: [{name: e}]\noutput: {retain: {free: 5%}}\n", "5% is not in this version" },
 	{ "interfaces: [{name: e}]\noutput: {retain: {age: 1d}}\n", "not in this version" },
-	{ "interfaces: [{name: e}]\noutput: {directory: data}\n", "is not absolute" },
-	{ "interfaces: [{name: e}]\noutput: {name: ../x}\n", "leaves output.directory" },
+	{ "interfaces: [{name: e}]\noutput: {directory: data}\n",
+	    ":2:21: output.directory: \"data\" is not absolute" },
+	{ "interfaces: [{name: e}]\noutput: {name: ../x}\n",
+	    ":2:16: output.name: \"../x\" leaves output.directory" },
 	{ "interfaces: [{name: e}]\noutput: {name: a/../../x}\n", "leaves output.directory" },
 	{ "interfaces: [{name: e}]\noutput: {name: /x}\n", "leaves output.directory" },
 	{ "interfaces: [{name: e}]\noutput: {name: a/}\n", "names no file" },
-	{ "interfaces: [{name: e}]\noutput: {name: '%{host}'}\n", "is unknown" },
+	{ "interfaces: [{name: e}]\noutput: {name: '%{host}'}\n",
+	    ":2:16: output.name: \"%{host}\" is unknown" },
 	{ "interfaces: [{name: e}]\noutput: {name: '%Q'}\n", "is unknown" },
 	{ "interfaces: [{name: e}]\noutput: {name: 'a%'}\n", "is unknown" },
 	{ "interfaces: &a [{name: e}]\nring: *a\n", "aliases are not read" },
 	{ "interfaces: [{name: e}\n", "no YAML" },
-	{ "interfaces: [{name: e}]\n---\nring: {}\n", "several documents" },
+	{ "interfaces: [{name: e}]\n---\nring: {}\n", ":3:1: is a second document" },
+	{ "interfaces: [{name: e}]\noutput: {stage: 1000000}\n",
+	    ":2:17: output.stage: 1000000 is no multiple of 4096" },
+	{ "interfaces: [{name: e}]\nring: {block_size: 4MiB}\n",
+	    ":2:20: output.stage: 4194304 is less than two blocks" },
+	{ "interfaces: [{name: e}]\nring: {block_size: 128MiB}\n",
+	    ":2:20: ring.memory: does not hold two blocks" },
+	{ "interfaces: [{name: e}]\ncapture: {filter: 'tcp prot 80'}\n",
+	    ":2:19: capture.filter: can't parse filter expression: syntax error; a pcap-filter" },
+	{ "interfaces: [{name: e}]\ncapture: {filter: \"tcp\\0\"}\n", "holds a zero byte" },
+	{ "interfaces: [{name: e}]\noutput: {name: \"a\\nb\"}\n", "holds a control character" },
+	{ "interfaces: [{name: e}]\noutput: {name: 'a%n'}\n", "is unknown" },
+	{ "interfaces: [{name: \"e\\e[0m\"}]\n", "\"e?[0m\" can be no interface" },
+	{ "interfaces: [{name: e}]\noutput: {name: '%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A"
+	  "%A%A%A%A%A%A%A'}\n",
+	    ":2:16: output.name: grows too long" },
+	{ "a: [[[[[[[[[[[[[[[[[[[[[[", ":1:19: is nested too deep" },
 	{ "\t\n", "no YAML" },
 	{ "# nothing\n", "is empty" },
 	{ "interfaces: [{name: e}]\n? [a]\n: b\n", "a key must be a word" },
@@ -203,12 +230,41 @@ static void every_fault_is_told_at_once(void **state)
 		    is_told("output.sync") && is_told("report.interval"));
 }
 
+static void each_fault_is_told_once(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    load_text("interfaces: [{name: e}]\nring: {memory: x, block_size: 128MiB}\n"
+		      "output: {stage: lots, directory: data}\ncapture: {filter: tcp prot}\n"),
+	    -EINVAL);
+	assert_true(is_told("ring.memory: \"x\"") && is_told("output.stage: \"lots\"") &&
+		    is_told("output.directory") && is_told("capture.filter"));
+	assert_int_equal(config_faults_count(faults), 4);
+}
+
+static void a_file_of_nothing_but_faults_is_read_in_no_time(void **state)
+{
+	enum { KEYS = 100000 };
+	char *text = malloc(KEYS * 8 + 1);
+
+	(void)state;
+	assert_non_null(text);
+	for (int i = 0; i < KEYS; i++)
+		snprintf(text + i * 8, 9, "k%05d:\n", i);
+	assert_int_equal(load_text(text), -EINVAL);
+	assert_true(config_faults_count(faults) <= 101);
+	memset(text, '[', KEYS * 8);
+	assert_int_equal(load_text(text), -EINVAL);
+	assert_true(is_told("is nested too deep"));
+	free(text);
+}
+
 static void a_block_that_wastes_memory_is_only_warned_of(void **state)
 {
 	(void)state;
 	assert_int_equal(
 	    load_text("interfaces: [{name: e}]\nring: {memory: 12MiB, block_size: 1.5MiB}\n"), 0);
-	assert_true(is_told("warning: ring.block_size: the kernel takes 2048 KiB"));
+	assert_true(is_told(":2:35: warning: ring.block_size: the kernel takes 2048 KiB"));
 }
 
 static void files_that_are_none_are_refused(void **state)
@@ -227,9 +283,9 @@ static void files_that_are_none_are_refused(void **state)
 	assert_true(is_told("longer than 1 MiB"));
 	free(large);
 	forget(NULL);
-	assert_int_equal(config_load(&config, "/nonexistent/dmz.yaml", &faults), -ENOENT);
+	assert_int_equal(config_load(&config, "/nonexistent/dmz.yaml", NULL, &faults), -ENOENT);
 	forget(NULL);
-	assert_int_equal(config_load(&config, "/dev", &faults), -EINVAL);
+	assert_int_equal(config_load(&config, "/dev", NULL, &faults), -EINVAL);
 	assert_true(is_told("is no plain file"));
 }
 
@@ -242,7 +298,7 @@ static void the_file_s_name_is_the_sensor_s(void **state)
 	snprintf(other, sizeof(other), "%s/DMZ 1.yaml", directory);
 	assert_int_equal(rename(path, other), 0);
 	forget(NULL);
-	assert_int_equal(config_load(&config, other, &faults), -EINVAL);
+	assert_int_equal(config_load(&config, other, NULL, &faults), -EINVAL);
 	assert_true(is_told("cannot be a sensor's"));
 	assert_int_equal(rename(other, path), 0);
 }
@@ -256,6 +312,8 @@ int main(void)
 		LOADER_TEST(every_key_is_read),
 		LOADER_TEST(each_fault_is_told_in_its_own_words),
 		LOADER_TEST(every_fault_is_told_at_once),
+		LOADER_TEST(each_fault_is_told_once),
+		LOADER_TEST(a_file_of_nothing_but_faults_is_read_in_no_time),
 		LOADER_TEST(a_block_that_wastes_memory_is_only_warned_of),
 		LOADER_TEST(files_that_are_none_are_refused),
 		LOADER_TEST(the_file_s_name_is_the_sensor_s),

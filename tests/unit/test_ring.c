@@ -145,7 +145,7 @@ static void a_failure_at_any_step_names_it_and_leaves_nothing_behind(void **stat
 
 /* ---- what the kernel takes --------------------------------------------------------------- */
 
-static int ask_kernel(uint64_t memory, uint64_t block_size, const char **ret_rule)
+static int ask_kernel(uint64_t memory, uint64_t block_size, const struct geometry_rule **ret_rule)
 {
 	const struct ring_config config = {
 		.memory = memory, .block_size = block_size, .retire_timeout = NSEC_PER_SEC
@@ -168,7 +168,7 @@ static void the_kernel_takes_each_ring_that_was_planned(void **state)
 {
 	const uint64_t sizes[] = { 4096, 8192, 12288, 65536, 69632, 1 << 20, 1536 * 1024,
 		4100 * 1024 };
-	const char *rule;
+	const struct geometry_rule *rule;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(sizes); i++)
