@@ -3,7 +3,9 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "capture/socket.h"
+#include "config/config.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,9 +13,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* A ring of 512 MiB took up to 1.6 s on an idle machine (KERNEL.md, Memory). */
-static const uint64_t opening_limit_ns = 60 * NSEC_PER_SEC;
 
 /* Tell the owner of everything that the channel still holds. */
 static int hear_out(struct child *child)
@@ -30,11 +29,18 @@ static int on_channel(sd_event_source *source, int fd, uint32_t events, void *us
 {
 	struct child *child = user;
 
+	int r = hear_out(child);
+
 	(void)fd;
 	(void)events;
-	/* At its end the process ends too, which tells more. */
-	if (hear_out(child) < 0)
-		(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	if (r >= 0)
+		return 0;
+	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	if (r != -EPIPE)
+		log_line(LOG_ERR, "%s: worker %u sent what is no message",
+		    child->heritage.interface->name, child->heritage.worker);
+	/* Nobody can tell it anything any more; one that ends by itself is past being killed. */
+	child_kill(child);
 	return 0;
 }
 
@@ -96,6 +102,16 @@ static int open_for_life(struct child *child, const char **ret_purpose)
 	return 0;
 }
 
+static void end_now(struct child *child)
+{
+	uint32_t pid = atomic_load(&child->slot->pid);
+
+	child_kill(child);
+	forget_process(child);
+	if (pid > 0)
+		(void)waitpid((pid_t)pid, NULL, 0);
+}
+
 int child_start(struct child *child, const char **ret_purpose)
 {
 	pid_t pid;
@@ -105,7 +121,8 @@ int child_start(struct child *child, const char **ret_purpose)
 		return r;
 	child->is_mapped = child->was_asked = child->is_drained = false;
 	child->started_ns = clock_monotonic_ns();
-	child->deadline_ns = child->started_ns + opening_limit_ns;
+	child->stopping_ns = child->started_ns;
+	child->was_killed = false;
 	atomic_store(&child->heritage.record->heartbeat_ns, child->started_ns);
 	atomic_store(&child->heritage.record->in_storage, 0);
 	atomic_store(&child->heritage.record->blocks, 0);
@@ -124,9 +141,13 @@ int child_start(struct child *child, const char **ret_purpose)
 		return r;
 	}
 	atomic_store(&child->slot->pid, (uint32_t)pid);
-	child_set_state(child, STATE_STARTING);
+	child_set_state(child, child->only_finishes ? STATE_STOPPING : STATE_STARTING);
 	*ret_purpose = "watch a worker";
-	return watch(child, pid);
+	r = watch(child, pid);
+	/* Unwatched it would live on beside its successor. */
+	if (r < 0)
+		end_now(child);
+	return r;
 }
 
 void child_command(struct child *child, enum message_kind kind, uint32_t value)
@@ -144,17 +165,13 @@ void child_kill(struct child *child)
 	/* Not yet reaped, or the slot would say 0: the number is still this child's. */
 	if (pid > 0)
 		(void)kill((pid_t)pid, SIGKILL);
+	child->was_killed = true;
 }
 
 void child_abandon(struct child *child)
 {
-	uint32_t pid = atomic_load(&child->slot->pid);
-
 	child->restart_source = sd_event_source_disable_unref(child->restart_source);
-	child_kill(child);
-	forget_process(child);
-	if (pid > 0)
-		(void)waitpid((pid_t)pid, NULL, 0);
+	end_now(child);
 	close_at(&child->socket);
 	close_at(&child->heritage.stage);
 	child_set_state(child, STATE_GONE);

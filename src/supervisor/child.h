@@ -34,7 +34,9 @@ struct child {
 	int channel; /* our end */
 	sd_event_source *channel_source, *end_source, *restart_source;
 	uint64_t started_ns;  /* monotonic */
-	uint64_t deadline_ns; /* of the opening */
+	uint64_t stopping_ns; /* when the stop was asked for, or last made progress */
+	uint64_t settled;     /* packets that the stop had settled then */
+	bool was_killed;      /* this life, by us */
 	bool is_mapped;       /* the ring is there */
 	bool was_asked;       /* to join the group */
 	bool is_drained;      /* said so, and has nothing left */

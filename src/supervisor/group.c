@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "capture/geometry.h"
 #include "capture/link.h"
-#include "storage/catalog.h"
 #include "supervisor/journal.h"
+#include "supervisor/news.h"
 #include "supervisor/report.h"
 
 #include <errno.h>
@@ -16,8 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t heartbeat_limit_ns = 2 * NSEC_PER_SEC;
-static const uint64_t storage_limit_ns = 60 * NSEC_PER_SEC;
+const struct group_limits group_limits = {
+	/* A ring of 512 MiB took up to 1.6 s on an idle machine (KERNEL.md, Memory). */
+	.opening = 60 * NSEC_PER_SEC,
+	.heartbeat = 2 * NSEC_PER_SEC,
+	.storage = 60 * NSEC_PER_SEC,
+	.stopping = 60 * NSEC_PER_SEC,
+};
 /* A life as long as this came to work, also without a packet. */
 static const uint64_t health_ns = 2 * NSEC_PER_SEC;
 
@@ -60,6 +65,9 @@ static bool all_are(const struct group *group, enum ledger_state state)
  */
 static void advance(struct group *group)
 {
+	/* A stop has put the refusing filter in place: the real one must not come after it. */
+	if (group->is_stopping || group->is_gone)
+		return;
 	for (size_t i = 0; i < group->count; i++) {
 		struct child *child = &group->children[i];
 
@@ -79,8 +87,8 @@ static void advance(struct group *group)
 		    arm(group, &group->children[i]) < 0)
 			child_kill(&group->children[i]);
 	if (!group->runs) {
-		group->runs = true;
-		set_state(group, STATE_RUNNING);
+		group->runs = group->has_ever_run = true;
+		set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
 		group->owner.runs(group->owner.user);
 	}
 }
@@ -94,6 +102,8 @@ static void on_mapped(struct group *group, struct child *child, const struct mes
 
 static void on_joined(struct group *group, struct child *child, const struct message *message)
 {
+	if (child_state(child) == STATE_STOPPING)
+		return;
 	group->fanout = (int32_t)message->value;
 	child_set_state(child, STATE_ARMED);
 	advance(group);
@@ -108,72 +118,26 @@ static void on_failed(struct group *group, struct child *child, const struct mes
 		group->owner.failed(group->owner.user, message->error);
 }
 
-static void on_finished(struct group *group, struct child *child, const struct message *message)
-{
-	const struct message_file *file = &message->file;
-	const struct catalog_entry entry = {
-		.file = file->name,
-		.inode = file->inode,
-		.sensor = group->config->sensor,
-		.interface = group->interface->name,
-		.worker = child->heritage.worker,
-		.first_ns = file->first_ns,
-		.last_ns = file->last_ns,
-		.packets = file->packets,
-		.bytes = file->bytes,
-		.dropped = file->dropped,
-		.discarded = file->discarded,
-		.closed_ns = file->closed_ns,
-		.cause = file->cause,
-	};
-	const struct journal_about about = {
-		.interface = group->interface->name,
-		.worker = &child->heritage.worker,
-		.file = file->name,
-		.packets = &file->packets,
-		.bytes = &file->bytes,
-		.drops = &file->dropped,
-	};
-	int r = catalog_append(group->premises->output, &entry);
-
-	if (r < 0)
-		(void)log_failure(r, "%s: cannot enter it in catalog.jsonl", file->name);
-	journal_event(EVENT_FILE_FINISHED, &about, "%s: finished with %" PRIu64 " packets",
-	    file->name, file->packets);
-}
-
-static void on_refused(struct group *group, struct child *child, const struct message *message)
-{
-	const struct journal_about about = {
-		.interface = group->interface->name,
-		.worker = &child->heritage.worker,
-		.file = message->file.name[0] ? message->file.name : NULL,
-		.cause = journal_storage_cause(message->error),
-	};
-
-	journal_event(EVENT_STORAGE_REFUSED, &about,
-	    "%s: %s: worker %u discards packets until the storage works again (%s)",
-	    group->config->output.directory, strerror(-message->error), child->heritage.worker,
-	    message->text);
-}
-
-static void on_works(struct group *group, struct child *child, const struct message *message)
-{
-	const struct journal_about about = {
-		.interface = group->interface->name,
-		.worker = &child->heritage.worker,
-	};
-
-	(void)message;
-	journal_event(EVENT_STORAGE_WORKS, &about, "%s: takes data of worker %u again",
-	    group->config->output.directory, child->heritage.worker);
-}
-
 static void on_stopped(struct group *group, struct child *child, const struct message *message)
 {
 	(void)group;
 	(void)message;
 	child->is_drained = true;
+}
+
+/* Whether a life that has come so far may say this. */
+static bool is_due(const struct child *child, uint32_t kind)
+{
+	enum ledger_state state = child_state(child);
+
+	if (kind == MESSAGE_STOPPED)
+		return state == STATE_STOPPING;
+	/* What a stop has overtaken on its way is no fault. */
+	if (kind == MESSAGE_MAPPED)
+		return state == STATE_STOPPING || (state == STATE_STARTING && !child->is_mapped);
+	if (kind == MESSAGE_JOINED)
+		return state == STATE_STOPPING || (state == STATE_STARTING && child->was_asked);
+	return true;
 }
 
 static void on_said(void *user, struct child *child, const struct message *message)
@@ -184,14 +148,14 @@ static void on_said(void *user, struct child *child, const struct message *messa
 		[MESSAGE_MAPPED] = on_mapped,
 		[MESSAGE_JOINED] = on_joined,
 		[MESSAGE_FAILED] = on_failed,
-		[MESSAGE_FINISHED] = on_finished,
-		[MESSAGE_REFUSED] = on_refused,
-		[MESSAGE_WORKS] = on_works,
+		[MESSAGE_FINISHED] = news_finished,
+		[MESSAGE_REFUSED] = news_refused,
+		[MESSAGE_WORKS] = news_works,
 		[MESSAGE_STOPPED] = on_stopped,
 	};
 	struct group *group = user;
 
-	if (handlers[message->kind]) {
+	if (handlers[message->kind] && is_due(child, message->kind)) {
 		handlers[message->kind](group, child, message);
 		return;
 	}
@@ -238,6 +202,8 @@ static uint64_t settle(struct child *child)
 	return ledger_settle(record);
 }
 
+static void schedule_restart(struct group *group, struct child *child, bool had_worked);
+
 static int start(struct group *group, struct child *child)
 {
 	const char *purpose = "";
@@ -263,8 +229,15 @@ static int on_restart_due(sd_event_source *source, uint64_t now, void *user)
 	(void)source;
 	(void)now;
 	child->restart_source = sd_event_source_disable_unref(child->restart_source);
-	if (start(group, child) < 0)
+	if (start(group, child) < 0) {
+		/* What a stop waits for is not tried for ever. */
+		if (group->is_stopping || group->is_gone)
+			child_set_state(child, STATE_GONE);
+		else
+			schedule_restart(group, child, false);
+		after_an_end(group);
 		return 0;
+	}
 	atomic_fetch_add(&child->slot->restarts, 1);
 	atomic_fetch_add(&child->slot->generation, 1);
 	journal_event(EVENT_WORKER_STARTED_AGAIN, &about, "%s: worker %u started again%s",
@@ -273,16 +246,23 @@ static int on_restart_due(sd_event_source *source, uint64_t now, void *user)
 	return 0;
 }
 
-static void schedule_restart(struct group *group, struct child *child)
+static void schedule_restart(struct group *group, struct child *child, bool had_worked)
 {
-	bool had_worked = atomic_load(&child->heritage.record->blocks) > 0 ||
-			  clock_monotonic_ns() - child->started_ns >= health_ns;
 	uint64_t delay = restart_next(&child->restart, had_worked);
+	int r;
 
 	child_set_state(child, STATE_WAITING);
-	(void)sd_event_add_time_relative(child->event, &child->restart_source, CLOCK_MONOTONIC,
+	r = sd_event_add_time_relative(child->event, &child->restart_source, CLOCK_MONOTONIC,
 	    delay / NSEC_PER_USEC, 1, on_restart_due, child);
-	(void)group;
+	if (r < 0)
+		(void)log_failure(r, "%s: cannot plan to start worker %u again",
+		    group->interface->name, child->heritage.worker);
+}
+
+static bool had_worked(const struct child *child)
+{
+	return atomic_load(&child->heritage.record->blocks) > 0 ||
+	       clock_monotonic_ns() - child->started_ns >= health_ns;
 }
 
 static void on_death(struct group *group, struct child *child, const siginfo_t *how)
@@ -317,7 +297,7 @@ static void on_ended(void *user, struct child *child, const siginfo_t *how)
 			child_set_state(child, STATE_GONE);
 	}
 	if (!in_order && child_state(child) != STATE_GONE)
-		schedule_restart(group, child);
+		schedule_restart(group, child, had_worked(child));
 	after_an_end(group);
 }
 
@@ -329,14 +309,14 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 	struct geometry geometry;
 	const struct geometry_rule *rule;
 
+	if (geometry_plan(&geometry, &group->config->ring, &rule) < 0)
+		return -EINVAL;
 	group->fanout = -1;
 	group->record = ledger_interface(ledger, index);
 	group->count = group->record->slot_count;
 	group->children = calloc(group->count, sizeof(*group->children));
 	if (!group->children)
 		return log_failure(-ENOMEM, "%s: cannot plan its workers", group->interface->name);
-	if (geometry_plan(&geometry, &group->config->ring, &rule) < 0)
-		return -EINVAL;
 	set_state(group, STATE_WAITING);
 	for (size_t i = 0; i < group->count; i++) {
 		size_t slot = group->record->first_slot + i;
@@ -375,7 +355,7 @@ static int wait_for_link(struct group *group, const char *why)
 {
 	const struct journal_about about = { .interface = group->interface->name };
 
-	if (group->interface->missing == MISSING_REFUSE && !group->runs) {
+	if (group->interface->missing == MISSING_REFUSE && !group->has_ever_run) {
 		log_line(LOG_ERR, "interfaces: %s: %s; bring it up first, or set missing: wait",
 		    group->interface->name, why);
 		return -ENODEV;
@@ -405,7 +385,7 @@ static int prepare_filter(struct group *group)
 int group_begin(struct group *group)
 {
 	uint32_t link_type;
-	int r = socket_interface(group->interface->name, &group->link);
+	int error = 0, r = socket_interface(group->interface->name, &group->link);
 
 	if (r == -ENODEV)
 		return wait_for_link(group, "no such interface");
@@ -423,13 +403,33 @@ int group_begin(struct group *group)
 	if (r < 0)
 		return r;
 	group->has_begun = true;
+	group->is_down = false;
 	set_state(group, STATE_STARTING);
-	for (size_t i = 0; r >= 0 && i < group->count; i++) {
+	for (size_t i = 0; i < group->count; i++) {
 		group->children[i].heritage.link_type = link_type;
 		group->children[i].only_finishes = false;
 		r = start(group, &group->children[i]);
+		if (r >= 0)
+			continue;
+		schedule_restart(group, &group->children[i], false);
+		error = r;
 	}
-	return r < 0 ? r : 1;
+	return error < 0 ? error : 1;
+}
+
+static void stop_dead(struct child *child)
+{
+	struct ledger_commit commit;
+
+	child->restart_source = sd_event_source_disable_unref(child->restart_source);
+	child_set_state(child, STATE_GONE);
+	/* A death that the stop met: what its stage holds is written by one more life. */
+	if (ledger_commit_read(child->heritage.record, &commit) < 0 ||
+	    (!commit.open.name[0] && !commit.closing.name[0]))
+		return;
+	child->only_finishes = true;
+	child->restart = (struct restart) { .most_ns = child->restart.most_ns };
+	schedule_restart(child->owner.user, child, true);
 }
 
 /* Nothing new from here on: what the kernel still counts was there before. */
@@ -441,11 +441,10 @@ static void refuse_and_stop(struct group *group)
 		if (child->socket >= 0)
 			(void)filter_attach(child->socket, &filter_refuse_all);
 		if (!child_lives(child)) {
-			child->restart_source =
-			    sd_event_source_disable_unref(child->restart_source);
-			child_set_state(child, STATE_GONE);
+			stop_dead(child);
 			continue;
 		}
+		child->stopping_ns = clock_monotonic_ns();
 		child_set_state(child, STATE_STOPPING);
 		child_command(child, MESSAGE_STOP, 0);
 	}
@@ -458,6 +457,8 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 
 	if (group->is_stopping || group->is_gone)
 		return;
+	if (ifindex == group->link.ifindex || !group->has_begun)
+		group->is_down = change != LINK_IS_UP;
 	if (!group->has_begun) {
 		if (change == LINK_IS_UP && group_begin(group) > 0)
 			journal_event(
@@ -496,26 +497,56 @@ void group_rotate(struct group *group)
 		child_command(&group->children[i], MESSAGE_ROTATE, 0);
 }
 
+static uint64_t settled_by(const struct ledger_worker *record)
+{
+	struct ledger_commit commit;
+
+	if (ledger_commit_read(record, &commit) < 0)
+		return 0;
+	return commit.counters.value[COUNTER_WRITTEN] + commit.counters.value[COUNTER_DISCARDED];
+}
+
+/* What a worker is late with, as the middle of a sentence; NULL where it is not late. */
+static const char *lateness(
+    const struct group_limits *limits, struct child *child, uint64_t now_ns, uint64_t *ret_since)
+{
+	struct ledger_worker *record = child->heritage.record;
+	bool in_storage = atomic_load(&record->in_storage) != 0;
+	enum ledger_state state = child_state(child);
+	bool is_opening = state == STATE_STARTING || (state == STATE_STOPPING && !child->is_mapped);
+	uint64_t settled;
+
+	*ret_since = is_opening ? child->started_ns : atomic_load(&record->heartbeat_ns);
+	if (is_opening && now_ns >= *ret_since + limits->opening)
+		return "has not come up";
+	if (!is_opening &&
+	    now_ns >= *ret_since + (in_storage ? limits->storage : limits->heartbeat))
+		return in_storage ? "has hung in the storage" : "has hung";
+	if (state != STATE_STOPPING)
+		return NULL;
+	settled = settled_by(record);
+	if (settled != child->settled)
+		child->stopping_ns = now_ns;
+	child->settled = settled;
+	*ret_since = child->stopping_ns;
+	return now_ns >= *ret_since + limits->stopping ? "has not stopped" : NULL;
+}
+
 void group_check(struct group *group, uint64_t now_ns)
 {
 	for (size_t i = 0; i < group->count; i++) {
 		struct child *child = &group->children[i];
-		struct ledger_worker *record = child->heritage.record;
-		uint64_t beat = atomic_load(&record->heartbeat_ns);
-		bool in_storage = atomic_load(&record->in_storage) != 0;
-		uint64_t limit = in_storage ? storage_limit_ns : heartbeat_limit_ns;
-		bool is_opening = child_state(child) == STATE_STARTING;
+		const char *late;
+		uint64_t since;
 
-		if (!child_lives(child))
+		if (!child_lives(child) || child->was_killed)
 			continue;
-		if (is_opening ? now_ns < child->deadline_ns : now_ns < beat + limit)
+		late = lateness(group->limits, child, now_ns, &since);
+		if (!late)
 			continue;
 		log_line(LOG_ERR, "%s: worker %u %s for %" PRIu64 " s and is killed",
-		    group->interface->name, child->heritage.worker,
-		    is_opening   ? "has not come up"
-		    : in_storage ? "has hung in the storage"
-				 : "has hung",
-		    (now_ns - (is_opening ? child->started_ns : beat)) / NSEC_PER_SEC);
+		    group->interface->name, child->heritage.worker, late,
+		    (now_ns - since) / NSEC_PER_SEC);
 		child_kill(child);
 	}
 }

@@ -16,6 +16,17 @@ struct group_owner {
 	void *user;
 };
 
+/* How long a worker may take, in nanoseconds, before it is ended. */
+struct group_limits {
+	uint64_t opening;   /* from its start to its place in the group */
+	uint64_t heartbeat; /* from one beat to the next */
+	uint64_t storage;   /* the same, within a call of the storage */
+	uint64_t stopping;  /* from one sign of progress to the next */
+};
+
+/* Those of a sensor. */
+extern const struct group_limits group_limits;
+
 /*
  * The workers of one interface: they open their rings at the same time and join their fanout group
  * one after the other (DESIGN section 3), and are started again where they die.
@@ -25,6 +36,7 @@ struct group {
 	const struct interface_config *interface;
 	const struct premises *premises;
 	struct ledger_interface *record;
+	const struct group_limits *limits;
 	struct group_owner owner;
 	struct child *children;
 	size_t count;
@@ -32,6 +44,8 @@ struct group {
 	struct link_state link; /* as it was when the workers were started */
 	int32_t fanout;         /* the group's id once the first has joined, else -1 */
 	bool has_begun;         /* workers were started */
+	bool has_ever_run;      /* from here on nothing is refused any more: it is waited for */
+	bool is_down;           /* the link, as we were told last */
 	bool runs;              /* the real filters are in place */
 	bool is_stopping;       /* for good */
 	bool is_gone;           /* the device went; workers drain, and begin anew when it is back */
@@ -55,7 +69,7 @@ void group_stop(struct group *group);
 /* Every worker finishes its file and begins another. */
 void group_rotate(struct group *group);
 
-/* End workers whose heartbeat stays away. */
+/* End workers whose heartbeat stays away, or that do not come on. */
 void group_check(struct group *group, uint64_t now_ns);
 
 bool group_has_ended(const struct group *group);

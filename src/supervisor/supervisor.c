@@ -35,6 +35,7 @@ struct supervisor {
 	struct group *groups;
 	struct interfaces *interfaces;
 	struct report *report;
+	uint64_t checked_ns; /* when the workers were last looked at */
 	bool is_ready;
 	bool is_stopping;
 	int exit_status;
@@ -105,7 +106,11 @@ static void on_group_runs(void *user)
 
 static void on_group_failed(void *user, int error)
 {
-	fail(user, error);
+	struct supervisor *supervisor = user;
+
+	/* A link that came late must not end the capture of the others: it is tried again. */
+	if (!supervisor->is_ready)
+		fail(supervisor, error);
 }
 
 /* ---- stopping ---------------------------------------------------------------------------- */
@@ -197,14 +202,21 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
 static int on_reload_signal(
     sd_event_source *source, const struct signalfd_siginfo *info, void *user)
 {
+	const struct supervisor *supervisor = user;
 	const struct journal_about about = { 0 };
 
 	(void)source;
 	(void)info;
-	(void)user;
 	journal_event(EVENT_RELOAD_REFUSED, &about,
 	    "reload: not in this version; restart the service to change its configuration");
-	report_notify("STATUS=reload: not in this version");
+	/* Whoever waits for the reload is told of its end, but not that a start or stop is done. */
+	if (supervisor->is_ready && !supervisor->is_stopping) {
+		report_notify(
+		    "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_ns() / NSEC_PER_USEC);
+		report_notify("READY=1\nSTATUS=reload: not in this version");
+	} else {
+		report_notify("STATUS=reload: not in this version");
+	}
 	return 0;
 }
 
@@ -230,10 +242,15 @@ static int again(sd_event_source *source, uint64_t after_us)
 static int on_check(sd_event_source *source, uint64_t usec, void *user)
 {
 	struct supervisor *supervisor = user;
+	uint64_t now_ns = clock_monotonic_ns();
 
 	(void)usec;
-	for (size_t i = 0; i < supervisor->config->interface_count; i++)
-		group_check(&supervisor->groups[i], clock_monotonic_ns());
+	/* After a pause of this process, perhaps of the whole machine, workers get a turn first. */
+	if (now_ns - supervisor->checked_ns < 2 * check_interval_us * NSEC_PER_USEC)
+		for (size_t i = 0; i < supervisor->config->interface_count; i++)
+			group_check(&supervisor->groups[i], now_ns);
+	supervisor->checked_ns = now_ns;
+	tell_ready(supervisor);
 	if (supervisor->is_stopping)
 		report_notify("EXTEND_TIMEOUT_USEC=%" PRIu64, stop_extension_us);
 	return again(source, check_interval_us);
@@ -271,8 +288,11 @@ static void on_link(void *user, const char *name, int ifindex, enum link_change 
 			look_at_link(group);
 		else if (strcmp(name, group->interface->name) == 0)
 			group_link(group, ifindex, change);
+		else if (group->has_begun && ifindex == group->link.ifindex)
+			/* Renamed: what is configured is a name. */
+			group_link(group, ifindex, LINK_IS_GONE);
 	}
-	update_state(supervisor);
+	tell_ready(supervisor);
 }
 
 /* ---- setting up -------------------------------------------------------------------------- */
@@ -357,6 +377,7 @@ static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step
 			.config = config,
 			.interface = &config->interfaces[i],
 			.premises = &supervisor->premises,
+			.limits = &group_limits,
 			.owner = { on_group_runs, on_group_failed, on_group_ended, supervisor },
 		};
 		r = group_open(&supervisor->groups[i], supervisor->event, supervisor->run, i);

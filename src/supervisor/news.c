@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "supervisor/news.h"
+
+#include "base/log.h"
+#include "storage/catalog.h"
+#include "supervisor/journal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void news_finished(struct group *group, struct child *child, const struct message *message)
+{
+	const struct message_file *file = &message->file;
+	const struct catalog_entry entry = {
+		.file = file->name,
+		.inode = file->inode,
+		.sensor = group->config->sensor,
+		.interface = group->interface->name,
+		.worker = child->heritage.worker,
+		.first_ns = file->first_ns,
+		.last_ns = file->last_ns,
+		.packets = file->packets,
+		.bytes = file->bytes,
+		.dropped = file->dropped,
+		.discarded = file->discarded,
+		.closed_ns = file->closed_ns,
+		.cause = file->cause,
+	};
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+		.file = file->name,
+		.packets = &file->packets,
+		.bytes = &file->bytes,
+		.drops = &file->dropped,
+	};
+	int r = catalog_append(group->premises->output, &entry);
+
+	if (r < 0)
+		(void)log_failure(r, "%s: cannot enter it in catalog.jsonl", file->name);
+	journal_event(EVENT_FILE_FINISHED, &about, "%s: finished with %" PRIu64 " packets",
+	    file->name, file->packets);
+}
+
+void news_refused(struct group *group, struct child *child, const struct message *message)
+{
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+		.file = message->file.name[0] ? message->file.name : NULL,
+		.cause = journal_storage_cause(message->error),
+	};
+
+	journal_event(EVENT_STORAGE_REFUSED, &about,
+	    "%s: %s: worker %u discards packets until the storage works again (%s)",
+	    group->config->output.directory, strerror(-message->error), child->heritage.worker,
+	    message->text);
+}
+
+void news_works(struct group *group, struct child *child, const struct message *message)
+{
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+	};
+
+	(void)message;
+	journal_event(EVENT_STORAGE_WORKS, &about, "%s: takes data of worker %u again",
+	    group->config->output.directory, child->heritage.worker);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "supervisor/group.h"
+
+/*
+ * What a worker tells of its files, entered in catalog and journal.  All log.
+ */
+
+/* A file has its final name. */
+void news_finished(struct group *group, struct child *child, const struct message *message);
+
+/* The storage refuses data. */
+void news_refused(struct group *group, struct child *child, const struct message *message);
+
+/* It takes data again. */
+void news_works(struct group *group, struct child *child, const struct message *message);

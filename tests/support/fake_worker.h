@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "control/heritage.h"
+#include "control/message.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Workers that obey, hang, lie and die, and touch no packet: each in its first life, in some only
+ * worker 1; the others, and its later lives, are good.
+ */
+enum { WORKERS = 3, LIVES = 32, STEPS = 64 };
+
+/* Shared with the workers: what they are to do, and what they did. */
+struct play {
+	enum message_kind nonsense; /* what to say out of turn; COUNT_: what is no message */
+	_Atomic unsigned int lives[WORKERS];
+	_Atomic uint64_t born_ns[WORKERS][LIVES];
+	_Atomic bool had_socket[WORKERS][LIVES];
+	_Atomic unsigned int steps;
+	char said[STEPS]; /* in order: 'a' + worker for mapped, 'A' + worker for joined */
+};
+
+extern struct play *play;
+
+/* Make the play, which is nobody's but this process's and its children's.  False: no memory. */
+bool play_open(void);
+
+worker_main fake_good;
+worker_main fake_exits_at_once;
+worker_main fake_hangs;          /* no heartbeat */
+worker_main fake_never_comes_up; /* no ring */
+worker_main fake_speaks_nonsense;
+worker_main fake_joins_unasked;
+worker_main fake_fails;
+worker_main fake_dies_while_stopping; /* in its second life too */
+worker_main fake_never_stops;
+worker_main fake_joins_into_the_stop; /* the stop has overtaken the word */
