@@ -95,37 +95,45 @@ static int bind_interface(struct ring *ring)
 	return bind(ring->fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
-static uint16_t fanout_type(const struct ring_seat *seat)
+/* Type and flags, or -EOPNOTSUPP: the type of number 0 is hash, which was not asked for. */
+static int fanout_type(const struct ring_seat *seat, uint16_t *ret_type)
 {
-	static const uint16_t types[] = {
-		[FANOUT_HASH] = PACKET_FANOUT_HASH,
-		[FANOUT_LB] = PACKET_FANOUT_LB,
-		[FANOUT_CPU] = PACKET_FANOUT_CPU,
-		[FANOUT_QUEUE] = PACKET_FANOUT_QM,
-		[FANOUT_RANDOM] = PACKET_FANOUT_RND,
-		[FANOUT_ROLLOVER] = PACKET_FANOUT_ROLLOVER,
+	static const struct {
+		bool is_known;
+		uint16_t type;
+	} modes[] = {
+		[FANOUT_HASH] = { true, PACKET_FANOUT_HASH },
+		[FANOUT_LB] = { true, PACKET_FANOUT_LB },
+		[FANOUT_CPU] = { true, PACKET_FANOUT_CPU },
+		[FANOUT_QUEUE] = { true, PACKET_FANOUT_QM },
+		[FANOUT_RANDOM] = { true, PACKET_FANOUT_RND },
+		[FANOUT_ROLLOVER] = { true, PACKET_FANOUT_ROLLOVER },
 	};
-	uint16_t type = types[seat->mode];
 
+	if (seat->mode >= COUNT_OF(modes) || !modes[seat->mode].is_known)
+		return -EOPNOTSUPP;
+	*ret_type = modes[seat->mode].type;
 	if (seat->rollover)
-		type |= PACKET_FANOUT_FLAG_ROLLOVER;
+		*ret_type |= PACKET_FANOUT_FLAG_ROLLOVER;
 	if (seat->group == RING_NEW_GROUP)
-		type |= PACKET_FANOUT_FLAG_UNIQUEID;
-	return type;
+		*ret_type |= PACKET_FANOUT_FLAG_UNIQUEID;
+	return 0;
 }
 
 static int join_fanout(struct ring *ring)
 {
-	const struct fanout_args arguments = {
+	struct fanout_args arguments = {
 		.id = ring->seat.group == RING_NEW_GROUP ? 0 : (uint16_t)ring->seat.group,
-		.type_flags = fanout_type(&ring->seat),
 		/* Room for as many again, that take over before the first leave. */
 		.max_num_members = MOST(2 * ring->seat.member_count, 256U),
 	};
 	uint32_t answer = 0;
 	socklen_t length = sizeof(answer);
-	int r = set_option(ring, SOL_PACKET, PACKET_FANOUT, &arguments, sizeof(arguments));
+	int r = fanout_type(&ring->seat, &arguments.type_flags);
 
+	if (r < 0)
+		return r;
+	r = set_option(ring, SOL_PACKET, PACKET_FANOUT, &arguments, sizeof(arguments));
 	/* Older kernels take its first word only; a group holds 256 then. */
 	if (r == -EINVAL)
 		r = set_option(ring, SOL_PACKET, PACKET_FANOUT, &arguments, sizeof(answer));

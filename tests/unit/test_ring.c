@@ -310,6 +310,29 @@ static void a_group_in_turn_gives_each_member_its_share(void **state)
 	close_members(2);
 }
 
+static void a_mode_of_no_type_is_refused(void **state)
+{
+	const unsigned int modes[] = { FANOUT_FLOW, FANOUT_PROGRAM, FANOUT_PROGRAM + 1, 1000 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(modes); i++) {
+		struct ring_seat seat = { .ifindex = near_index(),
+			.mode = modes[i],
+			.group = RING_NEW_GROUP,
+			.member_count = 1 };
+		struct ring_fault fault = { 0 };
+		struct ring *ring = NULL;
+		int fd = socket_open();
+		uint16_t group;
+
+		assert_int_equal(ring_open(&ring, fd, &listener_geometry, &fault), 0);
+		assert_int_equal(ring_join(ring, &seat, &group, &fault), -EOPNOTSUPP);
+		assert_string_equal(fault.purpose, "join the fanout group");
+		ring_close(ring);
+		close(fd);
+	}
+}
+
 /* Group 0 is an id like others, which the kernel gives to the first that asks in a namespace. */
 static void a_second_group_on_the_interface_sees_all_again(void **state)
 {
@@ -360,6 +383,7 @@ int main(void)
 		cmocka_unit_test(a_group_by_flow_gives_each_packet_to_one_member),
 		cmocka_unit_test(a_group_in_turn_gives_each_member_its_share),
 		cmocka_unit_test(a_second_group_on_the_interface_sees_all_again),
+		cmocka_unit_test(a_mode_of_no_type_is_refused),
 		cmocka_unit_test(blocks_come_in_their_order_round_after_round),
 	};
 
