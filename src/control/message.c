@@ -12,6 +12,7 @@ static const char *const names[MESSAGE_COUNT_] = {
 	[MESSAGE_FINISHED] = "finished",
 	[MESSAGE_REFUSED] = "refused",
 	[MESSAGE_WORKS] = "works",
+	[MESSAGE_DAMAGED] = "damaged",
 	[MESSAGE_STOPPED] = "stopped",
 };
 

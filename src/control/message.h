@@ -20,6 +20,7 @@ enum message_kind {
 	MESSAGE_FINISHED, /* file: has its final name */
 	MESSAGE_REFUSED,  /* error, text: the storage refuses data since now */
 	MESSAGE_WORKS,    /* the storage takes data again */
+	MESSAGE_DAMAGED,  /* value: packets that a block should hold, and does not */
 	MESSAGE_STOPPED,  /* drained; the process ends after this */
 	MESSAGE_COUNT_,
 };

@@ -14,6 +14,7 @@ struct append {
 	bool microseconds;
 	uint64_t size; /* of the records put */
 	uint64_t packets, bytes;
+	uint64_t missing; /* counted by the kernel, but not found in the block */
 	uint64_t truncated_snaplen, truncated_block;
 	uint64_t first_ns, last_ns; /* least and greatest stamp */
 };

@@ -381,6 +381,8 @@ void writer_commit_block(
 {
 	struct ledger_commit *books = &writer->commit;
 
+	if (append)
+		books->counters.value[COUNTER_DISCARDED] += append->missing;
 	if (append && append->at) {
 		enter_block(writer, append);
 		if (writer->oldest_ns == 0)

@@ -151,6 +151,7 @@ static void on_said(void *user, struct child *child, const struct message *messa
 		[MESSAGE_FINISHED] = news_finished,
 		[MESSAGE_REFUSED] = news_refused,
 		[MESSAGE_WORKS] = news_works,
+		[MESSAGE_DAMAGED] = news_damaged,
 		[MESSAGE_STOPPED] = on_stopped,
 	};
 	struct group *group = user;

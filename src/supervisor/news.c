@@ -68,3 +68,19 @@ void news_works(struct group *group, struct child *child, const struct message *
 	journal_event(EVENT_STORAGE_WORKS, &about, "%s: takes data of worker %u again",
 	    group->config->output.directory, child->heritage.worker);
 }
+
+void news_damaged(struct group *group, struct child *child, const struct message *message)
+{
+	const uint64_t missing = message->value;
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+		.discards = &missing,
+		.cause = "poison",
+	};
+
+	journal_event(EVENT_BLOCK_DAMAGED, &about,
+	    "%s: worker %u found a ring block that does not hold together; the %" PRIu64
+	    " packets that it lacks are discarded, as those of others will be",
+	    group->interface->name, child->heritage.worker, missing);
+}

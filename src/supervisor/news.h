@@ -4,7 +4,7 @@
 #include "supervisor/group.h"
 
 /*
- * What a worker tells of its files, entered in catalog and journal.  All log.
+ * What a worker tells of blocks and files, entered in catalog and journal.  All log.
  */
 
 /* A file has its final name. */
@@ -15,3 +15,6 @@ void news_refused(struct group *group, struct child *child, const struct message
 
 /* It takes data again. */
 void news_works(struct group *group, struct child *child, const struct message *message);
+
+/* A ring block does not hold together. */
+void news_damaged(struct group *group, struct child *child, const struct message *message);

@@ -4,7 +4,6 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "capture/block.h"
 #include "capture/geometry.h"
 #include "capture/ring.h"
 #include "capture/socket.h"
@@ -12,6 +11,7 @@
 #include "control/channel.h"
 #include "ledger/ledger.h"
 #include "storage/writer.h"
+#include "worker/carry.h"
 #include "worker/confine.h"
 
 #include <errno.h>
@@ -21,8 +21,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Half of what the supervisor allows between two beats; more often would only wake the CPU. */
-static const uint64_t beat_interval_ns = NSEC_PER_SEC;
+/*
+ * A worker that stands still for a second at any moment beats again within the 2 s that the
+ * supervisor allows; more often would only wake the CPU.
+ */
+static const uint64_t beat_interval_ns = 900 * NSEC_PER_MSEC;
 /* How often a stopping worker looks whether the kernel has handed the open block over. */
 static const uint64_t drain_interval_ns = 10 * NSEC_PER_MSEC;
 
@@ -32,6 +35,7 @@ struct worker {
 	struct writer *writer;
 	uint64_t block_count; /* of the ring: the bound on one turn */
 	uint64_t drain_deadline_ns;
+	bool told_damage; /* once a life: there may be as many as blocks */
 	bool runs;        /* packets count */
 	bool is_stopping; /* drain, then leave */
 	bool has_ended;
@@ -95,56 +99,27 @@ static void on_storage_works(void *user)
 
 /* ---- packets ----------------------------------------------------------------------------- */
 
-static uint64_t exact_size(const struct worker *worker, const void *block, size_t size)
-{
-	const uint32_t snaplen = (uint32_t)worker->heritage->config->capture.snaplen;
-	struct block_walk walk;
-	struct packet packet;
-	uint64_t sum = 0;
-
-	block_walk_begin(&walk, block, size);
-	while (block_walk_next(&walk, &packet) > 0)
-		sum += PCAP_RECORD_SIZE + pcap_captured(&packet, snaplen);
-	return sum;
-}
-
-static void store_packets(struct append *append, const void *block, size_t size)
-{
-	struct block_walk walk;
-	struct packet packet;
-
-	block_walk_begin(&walk, block, size);
-	/* A block that does not hold together ends there; what it lacks shows as `waiting`. */
-	while (block_walk_next(&walk, &packet) > 0)
-		append_packet(append, &packet);
-}
-
-/* One block: lease - append - statistics - commit - release (DESIGN section 4). */
-static void store_block(struct worker *worker, const void *block, size_t size, uint64_t number)
-{
-	struct append append, *stored = NULL;
-	struct block_walk walk;
-	struct packet first;
-	uint64_t bytes = size;
-
-	block_walk_begin(&walk, block, size);
-	if (block_walk_next(&walk, &first) > 0) {
-		if (writer_wants_exact(worker->writer, bytes))
-			bytes = exact_size(worker, block, size);
-		writer_begin_block(worker->writer, &append, bytes, block_packet_count(block),
-		    first.time_ns, clock_utc_ns());
-		store_packets(&append, block, size);
-		stored = &append;
-	}
-	(void)socket_statistics(worker->heritage->socket, writer_statistics_slot(worker->writer));
-	writer_commit_block(worker->writer, stored, number, clock_monotonic_ns());
-	atomic_fetch_add_explicit(&worker->heritage->record->blocks, 1, memory_order_relaxed);
-}
-
 static void beat(struct worker *worker)
 {
 	atomic_store_explicit(
 	    &worker->heritage->record->heartbeat_ns, clock_monotonic_ns(), memory_order_relaxed);
+}
+
+static void store_block(struct worker *worker, const struct carry_block *block)
+{
+	const struct carry carry = {
+		.writer = worker->writer,
+		.socket = worker->heritage->socket,
+		.snaplen = (uint32_t)worker->heritage->config->capture.snaplen,
+	};
+	uint64_t missing = carry_block(&carry, block);
+
+	atomic_fetch_add_explicit(&worker->heritage->record->blocks, 1, memory_order_relaxed);
+	if (missing > 0 && !worker->told_damage) {
+		worker->told_damage = true;
+		(void)say_kind(
+		    worker, MESSAGE_DAMAGED, (uint32_t)LEAST(missing, (uint64_t)UINT32_MAX));
+	}
 }
 
 /* One turn: at most a ring's worth of blocks, so that commands and the clock get their due. */
@@ -158,7 +133,7 @@ static void read_ring(struct worker *worker)
 		block = ring_lease(worker->ring, &size, &number);
 		if (!block)
 			return;
-		store_block(worker, block, size, number);
+		store_block(worker, &(struct carry_block) { block, size, number });
 		ring_release(worker->ring);
 		beat(worker);
 	}

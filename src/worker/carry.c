@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "worker/carry.h"
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "capture/block.h"
+#include "capture/socket.h"
+
+static uint64_t exact_size(const struct carry *carry, const struct carry_block *block)
+{
+	struct block_walk walk;
+	struct packet packet;
+	uint64_t sum = 0;
+
+	block_walk_begin(&walk, block->bytes, block->size);
+	while (block_walk_next(&walk, &packet) > 0)
+		sum += PCAP_RECORD_SIZE + pcap_captured(&packet, carry->snaplen);
+	return sum;
+}
+
+static void store_packets(struct append *append, const struct carry_block *block)
+{
+	struct block_walk walk;
+	struct packet packet;
+
+	block_walk_begin(&walk, block->bytes, block->size);
+	/* A block that does not hold together ends there. */
+	while (block_walk_next(&walk, &packet) > 0)
+		append_packet(append, &packet);
+}
+
+static void store(const struct carry *carry, const struct carry_block *block,
+    const struct packet *first, struct append *ret_append)
+{
+	uint64_t bytes = block->size;
+
+	if (writer_wants_exact(carry->writer, bytes))
+		bytes = exact_size(carry, block);
+	writer_begin_block(carry->writer, ret_append, bytes, block_packet_count(block->bytes),
+	    first->time_ns, clock_utc_ns());
+	store_packets(ret_append, block);
+}
+
+/* The block's own count may be as damaged as the rest: no more than the kernel counted waits. */
+static uint64_t count_missing(
+    const struct carry *carry, const struct carry_block *block, uint64_t found)
+{
+	const struct ledger_statistics *news = writer_statistics_slot(carry->writer);
+	int64_t most = counters_waiting(writer_counters(carry->writer)) + (int64_t)news->packets -
+		       (int64_t)news->drops - (int64_t)found;
+	uint64_t count = block_packet_count(block->bytes);
+
+	return count <= found || most <= 0 ? 0 : LEAST(count - found, (uint64_t)most);
+}
+
+uint64_t carry_block(const struct carry *carry, const struct carry_block *block)
+{
+	struct append append = { 0 };
+	struct block_walk walk;
+	struct packet first;
+
+	block_walk_begin(&walk, block->bytes, block->size);
+	/* Without a packet no file is begun. */
+	if (block_walk_next(&walk, &first) > 0)
+		store(carry, block, &first, &append);
+	(void)socket_statistics(carry->socket, writer_statistics_slot(carry->writer));
+	append.missing = count_missing(carry, block, append.packets);
+	writer_commit_block(carry->writer, append.packets + append.missing > 0 ? &append : NULL,
+	    block->number, clock_monotonic_ns());
+	return append.missing;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "storage/writer.h"
+
+/*
+ * Carries one leased block into the writer: append - statistics - commit (DESIGN section 4).
+ */
+struct carry {
+	struct writer *writer;
+	int socket; /* whose statistics are read in between */
+	uint32_t snaplen;
+};
+
+struct carry_block {
+	const void *bytes;
+	size_t size;
+	uint64_t number;
+};
+
+/*
+ * Once it returns, the block may be given back.  Returns how many packets the block says that it
+ * holds, and the kernel has counted, but which are not to be found in it: they are discarded.
+ */
+uint64_t carry_block(const struct carry *carry, const struct carry_block *block);
