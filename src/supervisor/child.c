@@ -18,7 +18,7 @@
 static int hear_out(struct child *child)
 {
 	struct message message;
-	int r;
+	int r = 0;
 
 	while (child->channel >= 0 && (r = channel_receive(child->channel, &message)) > 0)
 		child->owner.said(child->owner.user, child, &message);
