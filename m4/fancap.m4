@@ -6,7 +6,7 @@ AC_DEFUN([FANCAP_TRY_FLAGS], [
 	for flag in $2; do
 		AC_MSG_CHECKING([whether $CC takes $flag])
 		CFLAGS="$fancap_cflags -Werror $flag"
-		AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
+		AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <string.h>]], [])],
 			[AC_MSG_RESULT([yes]); $1="$$1 $flag"], [AC_MSG_RESULT([no])])
 	done
 	CFLAGS=$fancap_cflags
@@ -31,8 +31,12 @@ AC_DEFUN([FANCAP_HARDENING], [
 		FANCAP_TRY_FLAGS([HARDENING], [-fPIE -fstack-protector-strong -fstack-clash-protection \
 			-fcf-protection])
 		FANCAP_TRY_FLAGS([HARDENING_LINK], [-pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack])
-		AS_IF([test "$enable_sanitizers" != yes],
-			[HARDENING="$HARDENING -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2"])
+		dnl Not for the sanitizers, which look at the calls themselves; nor where the C library
+		dnl warns that nothing is optimized.
+		AS_IF([test "$enable_sanitizers" != yes], [
+			FANCAP_TRY_FLAGS([HARDENING], [-Wp,-U_FORTIFY_SOURCE,-D_FORTIFY_SOURCE=2])
+			AC_DEFINE([WITH_HARDENING], [1], [built with every hardening flag that the compiler takes])
+		])
 	])
 	FANCAP_CFLAGS="$FANCAP_CFLAGS $HARDENING"
 	AC_SUBST([FANCAP_LDFLAGS], ["$HARDENING_LINK"])
