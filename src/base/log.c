@@ -115,6 +115,15 @@ void log_line(int priority, const char *format, ...)
 	emit(priority, NULL, NULL, 0, text);
 }
 
+void log_bare(int priority, const char *text)
+{
+	/* The prefix of sd-daemon(3), which the journal takes away. */
+	if (sink.to_journal)
+		fprintf(stderr, "<%d>%s\n", priority, text);
+	else
+		fprintf(stderr, "%s\n", text);
+}
+
 void log_entry(int priority, const char *message_id, const struct log_field *fields, size_t count,
     const char *format, ...)
 {

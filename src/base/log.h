@@ -30,6 +30,12 @@ void log_sensor(const char *sensor);
 /* One line of a priority of syslog(3). */
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * A line as it stands, such as FILE:LINE:COLUMN: TEXT, on stderr, also where that is the journal's:
+ * what is said just before an exit keeps its unit there.
+ */
+void log_bare(int priority, const char *text);
+
 /* One entry with a MESSAGE_ID (32 hex digits, or NULL) and fields. */
 void log_entry(int priority, const char *message_id, const struct log_field *fields, size_t count,
     const char *format, ...) __attribute__((format(printf, 5, 6)));

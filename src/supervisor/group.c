@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a start may take for one filter, on a machine that is busy. */
+static const uint64_t filter_extension_us = 30000000;
+
 const struct group_limits group_limits = {
 	/* A ring of 512 MiB took up to 1.6 s on an idle machine (KERNEL.md, Memory). */
 	.opening = 60 * NSEC_PER_SEC,
@@ -373,7 +376,8 @@ static int prepare_filter(struct group *group)
 	int r;
 
 	/* It may take some seconds, but not more: filter_check() has seen to that. */
-	report_notify("WATCHDOG=1");
+	if (group->config->capture.filter[0])
+		report_notify("WATCHDOG=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, filter_extension_us);
 	r = filter_compile_live(&group->filter, group->interface->name, &group->config->capture,
 	    group->link.is_loopback, &reason);
 

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/exit.h"
+#include "base/log.h"
 #include "capture/filter.h"
 #include "capture/geometry.h"
 #include "config/loader.h"
@@ -152,16 +153,23 @@ void sensors_check(struct config_faults *faults, const struct config *config)
 	check_name(faults, config);
 }
 
+static const char *describe(const char *path, int error, char *text, size_t size)
+{
+	snprintf(text, size, "%.*s: cannot read it: %s", PATH_MAX, path, strerror(-error));
+	return text;
+}
+
 int sensors_load(const char *path, struct config **ret_config)
 {
 	struct config_faults *faults = NULL;
 	struct config *config = NULL;
+	char reason[PATH_MAX + 64];
 	int r = config_load(&config, path, sensors_check, &faults), status = 0;
 
 	for (size_t i = 0; i < config_faults_count(faults); i++)
-		fprintf(stderr, "%s\n", config_faults_text(faults, i));
+		log_bare(r < 0 ? LOG_ERR : LOG_WARNING, config_faults_text(faults, i));
 	if (r < 0 && config_faults_count(faults) == 0)
-		fprintf(stderr, "%s: cannot read it: %s\n", path, strerror(-r));
+		log_bare(LOG_ERR, describe(path, r, reason, sizeof(reason)));
 	config_faults_free(faults);
 	if (r < 0)
 		status = exit_status_of(STEP_CONFIGURATION, r);
