@@ -27,7 +27,7 @@ struct report {
 	struct look *looks; /* one a slot */
 };
 
-struct report *report_new(const struct config *config, struct ledger *ledger)
+struct report *report_new(const struct config *config, struct ledger *ledger, uint64_t now_ns)
 {
 	struct report *report = calloc(1, sizeof(*report));
 
@@ -36,7 +36,7 @@ struct report *report_new(const struct config *config, struct ledger *ledger)
 	*report = (struct report) {
 		.config = config,
 		.ledger = ledger,
-		.last_ns = clock_monotonic_ns(),
+		.last_ns = now_ns,
 		.looks = calloc(ledger_header(ledger)->slot_count, sizeof(struct look)),
 	};
 	if (!report->looks) {
@@ -66,20 +66,23 @@ void report_notify(const char *format, ...)
 	(void)sd_notify(0, text);
 }
 
-static struct counters counters_of(const struct ledger *ledger, size_t slot)
+/* As they are now; as they were, where they cannot be read: they never go back. */
+static struct counters counters_of(
+    const struct ledger *ledger, size_t slot, const struct counters *then)
 {
-	static const struct counters none;
 	struct ledger_commit commit;
 
 	return ledger_commit_read(ledger_worker(ledger, slot), &commit) == 0 ? commit.counters
-									     : none;
+									     : *then;
 }
 
 void report_total(const struct ledger *ledger, struct counters *ret_total)
 {
-	*ret_total = (struct counters) { 0 };
+	static const struct counters none;
+
+	*ret_total = none;
 	for (size_t i = 0; i < ledger_header(ledger)->slot_count; i++) {
-		struct counters counters = counters_of(ledger, i);
+		struct counters counters = counters_of(ledger, i, &none);
 
 		counters_add(ret_total, &counters);
 	}
@@ -116,13 +119,34 @@ static void tell_drops(const struct ledger_slot *slot, const char *interface,
 	    interface, slot->worker, drops, packets, discards, total);
 }
 
-/* A worker far above its share: the hash sees too few flows, or only the outer ones of a tunnel. */
-static void tell_one_sided(struct look *look, const struct ledger_slot *slot,
-    const struct ledger_interface *interface, uint64_t share[2], uint64_t now_ns)
+/* Why one worker gets far more than its share; NULL: that is how the mode works. */
+static const char *likely_cause(unsigned int mode)
 {
+	static const char *const causes[] = {
+		[FANOUT_HASH] = "few flows, or many inside one tunnel, look like one to "
+				"fanout.mode hash",
+		[FANOUT_LB] = "others may have been without their socket",
+		[FANOUT_CPU] = "fanout.mode cpu goes by the CPU that receives, and one may receive "
+			       "most",
+		[FANOUT_QUEUE] = "fanout.mode queue goes by the device's queue, and it may have "
+				 "few, or fill one",
+		[FANOUT_RANDOM] = "others may have been without their socket",
+		[FANOUT_ROLLOVER] = NULL,
+	};
+
+	return mode < COUNT_OF(causes) ? causes[mode] : NULL;
+}
+
+static void tell_one_sided(const struct report *report, const struct ledger_slot *slot,
+    const uint64_t share[2], uint64_t now_ns)
+{
+	const struct ledger_interface *interface =
+	    ledger_interface(report->ledger, slot->interface);
+	struct look *look = &report->looks[interface->first_slot + slot->worker];
+	const char *cause = likely_cause(report->config->fanout.mode);
 	const struct journal_about about = { .interface = interface->name,
 		.worker = &slot->worker };
-	bool is_one_sided = interface->slot_count > 1 && share[1] > 0 &&
+	bool is_one_sided = cause && interface->slot_count > 1 && share[1] > 0 &&
 			    share[0] * interface->slot_count > 2 * share[1];
 
 	if (!is_one_sided) {
@@ -136,10 +160,8 @@ static void tell_one_sided(struct look *look, const struct ledger_slot *slot,
 		return;
 	look->was_told = true;
 	journal_event(EVENT_ONE_SIDED, &about,
-	    "%s: worker %u gets %" PRIu64
-	    "%% of the packets; few flows, or many inside one tunnel, "
-	    "look like one to fanout.mode hash",
-	    interface->name, slot->worker, share[0] * 100 / share[1]);
+	    "%s: worker %u gets %" PRIu64 "%% of the packets; %s", interface->name, slot->worker,
+	    share[0] * 100 / share[1], cause);
 }
 
 static void look_at_interface(
@@ -153,7 +175,7 @@ static void look_at_interface(
 	for (uint32_t i = 0; i < interface->slot_count; i++) {
 		size_t slot = interface->first_slot + i;
 
-		now[i] = counters_of(report->ledger, slot);
+		now[i] = counters_of(report->ledger, slot, &report->looks[slot].counters);
 		all += since(&now[i], &report->looks[slot].counters, COUNTER_SEEN);
 	}
 	for (uint32_t i = 0; i < interface->slot_count; i++) {
@@ -165,7 +187,7 @@ static void look_at_interface(
 		atomic_store(&slot->packets_per_second, (uint64_t)((double)seen / seconds));
 		atomic_store(&slot->bytes_per_second, (uint64_t)((double)bytes / seconds));
 		tell_drops(slot, interface->name, &now[i], &look->counters);
-		tell_one_sided(look, slot, interface, (uint64_t[]) { seen, all }, now_ns);
+		tell_one_sided(report, slot, (uint64_t[]) { seen, all }, now_ns);
 		look->counters = now[i];
 	}
 }

@@ -13,7 +13,7 @@
 struct report;
 
 /* Returns NULL where memory is short. */
-struct report *report_new(const struct config *config, struct ledger *ledger);
+struct report *report_new(const struct config *config, struct ledger *ledger, uint64_t now_ns);
 void report_free(struct report *report);
 
 /* Look at the ledger now, and tell what has changed since the last look.  Logs. */

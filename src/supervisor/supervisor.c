@@ -366,7 +366,7 @@ static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step
 	int r = 0;
 
 	supervisor->groups = calloc(config->interface_count, sizeof(*supervisor->groups));
-	supervisor->report = report_new(config, supervisor->premises.ledger);
+	supervisor->report = report_new(config, supervisor->premises.ledger, clock_monotonic_ns());
 	if (!supervisor->groups || !supervisor->report)
 		return log_failure(-ENOMEM, "cannot plan the groups");
 	*ret_step = STEP_RUNTIME;
