@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -150,6 +151,18 @@ static int check_memory(const struct config *config)
 	return -EINVAL;
 }
 
+/* Every worker needs several, and the usual soft limit is for programs that use select(2). */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	/* Where that is refused, opening what is too much tells it. */
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int make_ledger(struct premises *premises, const struct config *config, const char *path)
 {
 	CLEANUP(free_at)
@@ -182,6 +195,7 @@ int premises_open(struct premises *ret_premises, const struct config *config,
 	struct premises premises = { .runtime = -1, .output = -1 };
 	int r;
 
+	allow_descriptors();
 	*ret_step = STEP_PLAN;
 	r = check_memory(config);
 	if (r >= 0) {
