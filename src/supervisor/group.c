@@ -92,7 +92,7 @@ static void advance(struct group *group)
 	if (!group->runs) {
 		group->runs = group->has_ever_run = true;
 		set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
-		group->owner.runs(group->owner.user);
+		group->owner.runs(group->owner.user, group);
 	}
 }
 
@@ -213,6 +213,9 @@ static int start(struct group *group, struct child *child)
 	const char *purpose = "";
 	int r;
 
+	/* A group of one has ended with its socket: its id may be another's by now. */
+	if (group->count == 1)
+		group->fanout = -1;
 	child->heritage.ifindex = group->link.ifindex;
 	r = child_start(child, &purpose);
 	if (r < 0)

@@ -8,9 +8,12 @@
 #include "supervisor/interfaces.h"
 #include "supervisor/premises.h"
 
+struct group;
+
 /* Who is told of what becomes of a group. */
 struct group_owner {
-	void (*runs)(void *user);              /* every worker has joined, packets count */
+	/* Every worker has joined, packets count. */
+	void (*runs)(void *user, const struct group *group);
 	void (*failed)(void *user, int error); /* it could not begin; all is logged */
 	void (*ended)(void *user);             /* a stop that was asked for is done */
 	void *user;

@@ -94,13 +94,13 @@ static void fail(struct supervisor *supervisor, int error)
 	(void)sd_event_exit(supervisor->event, 0);
 }
 
-static void on_group_runs(void *user)
+static void on_group_runs(void *user, const struct group *group)
 {
 	struct supervisor *supervisor = user;
 
-	for (size_t i = 0; i < supervisor->config->interface_count; i++)
-		if (supervisor->groups[i].runs && !supervisor->is_ready)
-			tell_started(supervisor, &supervisor->groups[i]);
+	/* A later one is told of by its link. */
+	if (!supervisor->is_ready)
+		tell_started(supervisor, group);
 	tell_ready(supervisor);
 }
 

@@ -40,7 +40,7 @@ static unsigned int note_birth(const struct heritage *heritage)
 
 static void say(const struct heritage *heritage, enum message_kind kind)
 {
-	struct message message = { .kind = kind, .value = 7 };
+	struct message message = { .kind = kind, .value = FAKE_GROUP };
 
 	if (kind == MESSAGE_MAPPED || kind == MESSAGE_JOINED) {
 		unsigned int step = atomic_fetch_add(&play->steps, 1);
@@ -55,6 +55,14 @@ static void say(const struct heritage *heritage, enum message_kind kind)
 static void doze(unsigned int ms)
 {
 	(void)usleep(ms * 1000);
+}
+
+static void note_group(const struct heritage *heritage, const struct message *message)
+{
+	unsigned int life = atomic_load(&play->lives[heritage->worker]);
+
+	if (life >= 1 && life <= LIVES)
+		atomic_store(&play->asked[heritage->worker][life - 1], (int32_t)message->value);
 }
 
 /* As a good worker lives; returns its exit status. */
@@ -74,8 +82,10 @@ static int obey(const struct fake *fake)
 			doze(2);
 			continue;
 		}
-		if (message.kind == MESSAGE_JOIN)
+		if (message.kind == MESSAGE_JOIN) {
+			note_group(heritage, &message);
 			say(heritage, MESSAGE_JOINED);
+		}
 		if (message.kind == MESSAGE_STOP && fake->stops) {
 			say(heritage, MESSAGE_STOPPED);
 			return 0;

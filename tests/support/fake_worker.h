@@ -12,7 +12,7 @@
  * Workers that obey, hang, lie and die, and touch no packet: each in its first life, in some only
  * worker 1; the others, and its later lives, are good.
  */
-enum { WORKERS = 3, LIVES = 32, STEPS = 64 };
+enum { WORKERS = 3, LIVES = 32, STEPS = 64, FAKE_GROUP = 7 };
 
 /* Shared with the workers: what they are to do, and what they did. */
 struct play {
@@ -20,6 +20,7 @@ struct play {
 	_Atomic unsigned int lives[WORKERS];
 	_Atomic uint64_t born_ns[WORKERS][LIVES];
 	_Atomic bool had_socket[WORKERS][LIVES];
+	_Atomic int32_t asked[WORKERS][LIVES]; /* the group to join */
 	_Atomic unsigned int steps;
 	char said[STEPS]; /* in order: 'a' + worker for mapped, 'A' + worker for joined */
 };

@@ -34,6 +34,7 @@ static sd_event *event;
 static struct group group;
 static unsigned int times_run, times_ended;
 static int failure;
+static size_t workers = WORKERS;
 static enum message_kind nonsense; /* what worker 1 says out of turn */
 
 static const struct group_limits limits = {
@@ -45,9 +46,10 @@ static const struct group_limits limits = {
 
 /* ---- the stage --------------------------------------------------------------------------- */
 
-static void on_runs(void *user)
+static void on_runs(void *user, const struct group *which)
 {
 	(void)user;
+	assert_ptr_equal(which, &group);
 	times_run++;
 }
 
@@ -65,7 +67,7 @@ static void on_ended(void *user)
 
 static void open_group(worker_main *run)
 {
-	const struct ledger_shape_interface shape_interface = { OWN_NEAR, WORKERS };
+	const struct ledger_shape_interface shape_interface = { OWN_NEAR, workers };
 	const struct ledger_shape shape = { "s", 1, &shape_interface };
 
 	*play = (struct play) { .nonsense = nonsense };
@@ -242,6 +244,33 @@ static void one_that_had_worked_is_started_at_once(void **state)
 	assert_true(play->born_ns[0][1] - killed_ns < 90 * NSEC_PER_MSEC);
 	assert_int_equal(times_run, 1);
 	assert_int_equal(atomic_load(&group.children[0].slot->restarts), 1);
+	stop_in_order();
+}
+
+static void one_that_was_alone_begins_a_new_group(void **state)
+{
+	(void)state;
+	workers = 1;
+	begin(fake_good);
+	workers = WORKERS;
+	assert_true(turn_until(all_run, 3000));
+	assert_int_equal(play->asked[0][0], -1);
+	child_kill(&group.children[0]);
+	assert_true(turn_until(killed_one_is_back, 3000));
+	assert_int_equal(play->asked[0][1], -1);
+	stop_in_order();
+}
+
+static void one_of_several_joins_the_group_of_the_others(void **state)
+{
+	(void)state;
+	begin(fake_good);
+	assert_true(turn_until(all_run, 3000));
+	assert_int_equal(play->asked[0][0], -1);
+	assert_int_equal(play->asked[1][0], FAKE_GROUP);
+	child_kill(&group.children[0]);
+	assert_true(turn_until(killed_one_is_back, 3000));
+	assert_int_equal(play->asked[0][1], FAKE_GROUP);
 	stop_in_order();
 }
 
@@ -489,6 +518,8 @@ int main(void)
 		GROUP_TEST(workers_join_strictly_in_order),
 		GROUP_TEST(one_that_exits_at_once_waits_twice_as_long_each_time),
 		GROUP_TEST(one_that_had_worked_is_started_at_once),
+		GROUP_TEST(one_that_was_alone_begins_a_new_group),
+		GROUP_TEST(one_of_several_joins_the_group_of_the_others),
 		GROUP_TEST(one_that_hangs_is_killed),
 		GROUP_TEST(one_that_never_comes_up_is_killed),
 		GROUP_TEST(one_that_speaks_nonsense_is_killed),
