@@ -233,3 +233,14 @@ const char *ledger_state_name(enum ledger_state state)
 
 	return (unsigned int)state < STATE_COUNT_ ? names[state] : "unknown";
 }
+
+const char *ledger_cause_name(enum ledger_cause cause)
+{
+	static const char *const names[CAUSE_COUNT_] = {
+		[CAUSE_ROTATED] = "rotated",
+		[CAUSE_STOPPED] = "stopped",
+		[CAUSE_REPAIRED] = "repaired",
+	};
+
+	return (unsigned int)cause < CAUSE_COUNT_ ? names[cause] : "unknown";
+}

@@ -85,9 +85,20 @@ struct ledger_mark {
 	uint64_t truncated_block;
 };
 
+/* Why a file is finished; written in the catalog as ledger_cause_name() spells it. */
+enum ledger_cause {
+	CAUSE_ROTATED,
+	CAUSE_STOPPED,
+	CAUSE_REPAIRED,
+	CAUSE_COUNT_,
+};
+
 /* A file on its way; name[0] is 0 where there is none. */
 struct ledger_segment {
-	char name[LEDGER_NAME_LENGTH]; /* final name, relative; the file has .part behind it */
+	char name[LEDGER_NAME_LENGTH]; /* relative; the file has .part behind it */
+	uint32_t number;               /* N of the -N that the name ends with; 0: none */
+	uint32_t final_number;         /* of the name that it gets, where others took this one */
+	uint32_t cause;                /* enum ledger_cause, once closing */
 	uint64_t inode;                /* 0: the name is meant, the file not yet made */
 	uint64_t start;                /* stream offset of its first byte */
 	uint64_t end;                  /* stream offset behind its last byte, once closing */
@@ -177,10 +188,13 @@ void ledger_statistics_add(const struct ledger_worker *worker, struct ledger_com
 void ledger_statistics_clear(struct ledger_worker *worker, const struct ledger_commit *commit);
 
 /*
- * Close the books of a worker that was reaped, once its socket's last statistics are in the free
- * slot: what its ring held is discarded.  Returns how many packets that were.
+ * Close the books of a worker that was reaped: what it had read of the statistics is counted, and
+ * what then still is in its ring is discarded.  Returns how many packets that were.
  */
 uint64_t ledger_settle(struct ledger_worker *worker);
+
+/* The cause's name, such as "rotated". */
+const char *ledger_cause_name(enum ledger_cause cause);
 
 /* The state's name, such as "running". */
 const char *ledger_state_name(enum ledger_state state);

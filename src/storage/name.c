@@ -2,11 +2,12 @@
 #include "storage/name.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-enum { FORMAT_LENGTH = 1024 };
+enum { FORMAT_LENGTH = 1024, NUMBER_LENGTH = 16 };
 
 static const char *const extension = ".pcap";
 
@@ -64,11 +65,11 @@ static int leaves_directory(const char *name)
 	       strstr(name, "//") || length == 0 || name[length - 1] == '/';
 }
 
-int name_expand(char *text, size_t size, const char *template, const struct name_parts *parts,
-    uint64_t time_ns, unsigned int attempt)
+int name_expand(
+    char *text, size_t size, const char *template, const struct name_parts *parts, uint64_t time_ns)
 {
 	time_t seconds = (time_t)(time_ns / 1000000000U);
-	char format[FORMAT_LENGTH], name[FORMAT_LENGTH], suffix[16] = "";
+	char format[FORMAT_LENGTH], name[FORMAT_LENGTH];
 	struct tm utc;
 	int n, r = substitute(format, template, parts);
 
@@ -84,8 +85,29 @@ int name_expand(char *text, size_t size, const char *template, const struct name
 #pragma GCC diagnostic pop
 	if (leaves_directory(name))
 		return -EINVAL;
-	if (attempt > 0)
-		snprintf(suffix, sizeof(suffix), "-%u", attempt);
-	n = snprintf(text, size, "%s%s%s", name, suffix, extension);
+	n = snprintf(text, size, "%s%s", name, extension);
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+static void format_number(char text[NUMBER_LENGTH], uint32_t number)
+{
+	text[0] = 0;
+	if (number > 0)
+		snprintf(text, NUMBER_LENGTH, "-%" PRIu32, number);
+}
+
+int name_number(char *text, size_t size, const char *name, uint32_t from, uint32_t to)
+{
+	char old[NUMBER_LENGTH + 8], new[NUMBER_LENGTH];
+	size_t length = strlen(name), tail;
+	int n;
+
+	format_number(old, from);
+	format_number(new, to);
+	strcat(old, extension);
+	tail = strlen(old);
+	if (length <= tail || strcmp(name + length - tail, old) != 0)
+		return -EINVAL;
+	n = snprintf(text, size, "%.*s%s%s", (int)(length - tail), name, new, extension);
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }

@@ -12,10 +12,16 @@ struct name_parts {
 
 /*
  * Expand output.name: strftime(3) in UTC of the stamp, %{sensor}, %{interface}, %{worker}; then
- * "-N" where attempt N > 0, then the extension.  Pure.
+ * the extension.  Pure.
  *
  * Returns 0, -ENAMETOOLONG beyond size, or -EINVAL for a name that is empty or leaves its
  * directory.
  */
 int name_expand(char *text, size_t size, const char *template, const struct name_parts *parts,
-    uint64_t time_ns, unsigned int attempt);
+    uint64_t time_ns);
+
+/*
+ * Put "-TO" before the extension of a name that has "-FROM" there; 0 stands for no such number.
+ * Pure.  Returns 0, -ENAMETOOLONG beyond size, or -EINVAL where the name does not end so.
+ */
+int name_number(char *text, size_t size, const char *name, uint32_t from, uint32_t to);

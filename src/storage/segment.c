@@ -16,8 +16,7 @@ struct segment {
 	int directory;
 	uint64_t inode;
 	bool is_published;
-	char name[LEDGER_NAME_LENGTH];
-	char part[LEDGER_NAME_LENGTH + 8]; /* as it is called until it is published */
+	char path[LEDGER_NAME_LENGTH + 8]; /* as it is called now */
 };
 
 DEFINE_CLEANUP(struct segment *, segment_close)
@@ -30,8 +29,7 @@ static struct segment *make(int directory, const char *name)
 		return NULL;
 	segment->fd = -1;
 	segment->directory = directory;
-	snprintf(segment->name, sizeof(segment->name), "%s", name);
-	snprintf(segment->part, sizeof(segment->part), "%s.part", segment->name);
+	snprintf(segment->path, sizeof(segment->path), "%s.part", name);
 	return segment;
 }
 
@@ -73,7 +71,7 @@ int segment_create(struct segment **ret_segment, int directory, const char *name
 		return -EEXIST;
 	r = make_directories(directory, name);
 	if (r >= 0)
-		r = segment->fd = open_direct(directory, segment->part, flags);
+		r = segment->fd = open_direct(directory, segment->path, flags);
 	if (r < 0)
 		return r;
 	/* Who held it before us, or removed it meanwhile, took it for what an earlier life left. */
@@ -95,7 +93,7 @@ void segment_remove_orphan(int directory, const char *name)
 
 	if (!segment)
 		return;
-	segment->fd = openat(directory, segment->part, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	segment->fd = openat(directory, segment->path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (segment->fd >= 0 && flock(segment->fd, LOCK_EX | LOCK_NB) == 0 &&
 	    fstat(segment->fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
 		(void)segment_remove(segment);
@@ -108,20 +106,30 @@ static int open_inode(int directory, const char *name, uint64_t inode)
 
 	if (fd < 0 || fstat(fd, &status) < 0 || status.st_ino != inode || !S_ISREG(status.st_mode))
 		return -ENOENT;
+	/* Nobody holds it for longer than a look, since its worker was reaped. */
+	if (flock(fd, LOCK_EX) < 0)
+		return -errno;
 	return TAKE_FD(fd);
 }
 
-int segment_open(struct segment **ret_segment, int directory, const char *name, uint64_t inode)
+static void take_final(struct segment *segment, const char *final)
+{
+	snprintf(segment->path, sizeof(segment->path), "%s", final);
+	segment->is_published = true;
+}
+
+int segment_open(struct segment **ret_segment, int directory, const char *name, const char *final,
+    uint64_t inode)
 {
 	CLEANUP(segment_close_at) struct segment *segment = make(directory, name);
 
 	if (!segment)
 		return -ENOMEM;
 	segment->inode = inode;
-	segment->fd = open_inode(directory, segment->part, inode);
+	segment->fd = open_inode(directory, segment->path, inode);
 	if (segment->fd < 0) {
-		segment->fd = open_inode(directory, segment->name, inode);
-		segment->is_published = true;
+		segment->fd = open_inode(directory, final, inode);
+		take_final(segment, final);
 	}
 	if (segment->fd < 0)
 		return -ENOENT;
@@ -212,11 +220,11 @@ int segment_sync(struct segment *segment)
 
 static int sync_directory(const struct segment *segment)
 {
-	char path[LEDGER_NAME_LENGTH];
+	char path[sizeof(segment->path)];
 	char *slash;
 	CLEANUP(close_at) int fd = -1;
 
-	snprintf(path, sizeof(path), "%s", segment->name);
+	snprintf(path, sizeof(path), "%s", segment->path);
 	slash = strrchr(path, '/');
 	if (slash)
 		*slash = 0;
@@ -226,32 +234,20 @@ static int sync_directory(const struct segment *segment)
 	return 0;
 }
 
-int segment_publish(struct segment *segment, enum sync_policy sync)
+int segment_publish(struct segment *segment, const char *final, enum sync_policy sync)
 {
 	if (sync != SYNC_NONE && fsync(segment->fd) < 0)
 		return -errno;
 	if (!segment->is_published) {
-		if (renameat2(segment->directory, segment->part, segment->directory, segment->name,
+		if (renameat2(segment->directory, segment->path, segment->directory, final,
 			RENAME_NOREPLACE) < 0)
 			return -errno;
-		segment->is_published = true;
+		take_final(segment, final);
 	}
 	return sync == SYNC_NONE ? 0 : sync_directory(segment);
 }
 
-int segment_rename(struct segment *segment, const char *name)
-{
-	size_t length = strlen(name);
-
-	if (length >= sizeof(segment->name))
-		return -ENAMETOOLONG;
-	memcpy(segment->name, name, length + 1);
-	return 0;
-}
-
 int segment_remove(struct segment *segment)
 {
-	const char *name = segment->is_published ? segment->name : segment->part;
-
-	return unlinkat(segment->directory, name, 0) < 0 ? -errno : 0;
+	return unlinkat(segment->directory, segment->path, 0) < 0 ? -errno : 0;
 }

@@ -26,10 +26,11 @@ int segment_create(struct segment **ret_segment, int directory, const char *name
 void segment_remove_orphan(int directory, const char *name);
 
 /*
- * Open the NAME.part of an earlier life, or NAME itself where that life had given it its name.
+ * Open the NAME.part of an earlier life, or what FINAL is where that life had published it so.
  * Returns 0, or -ENOENT where neither is there with this inode.
  */
-int segment_open(struct segment **ret_segment, int directory, const char *name, uint64_t inode);
+int segment_open(struct segment **ret_segment, int directory, const char *name, const char *final,
+    uint64_t inode);
 
 /* Close it, as it stands; NULL is allowed. */
 void segment_close(struct segment *segment);
@@ -55,13 +56,10 @@ int segment_cut(struct segment *segment, uint64_t length);
 int segment_sync(struct segment *segment);
 
 /*
- * Give it its own name, which overwrites nothing: -EEXIST where that is taken.  Synced as the
- * policy says, its directory too.
+ * Give it its final name, in the directory of its first one, which overwrites nothing: -EEXIST
+ * where that is taken.  Synced as the policy says, its directory too.
  */
-int segment_publish(struct segment *segment, enum sync_policy sync);
-
-/* Take another name for publishing. */
-int segment_rename(struct segment *segment, const char *name);
+int segment_publish(struct segment *segment, const char *final, enum sync_policy sync);
 
 /* Remove it: it holds no packet. */
 int segment_remove(struct segment *segment);

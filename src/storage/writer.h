@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "config/config.h"
-#include "ledger/ledger.h"
 #include "storage/append.h"
+#include "storage/seat.h"
 
 /*
  * Carries blocks of packets into capture files, each exactly once: records go into the stage, a
@@ -11,34 +10,6 @@
  * the same worker left in stage and ledger is gone on with.
  */
 struct writer;
-
-/* A file that has been given its name. */
-struct writer_file {
-	const struct ledger_segment *segment;
-	uint64_t bytes;              /* its size */
-	uint64_t dropped, discarded; /* while it was open */
-	const char *cause;           /* "rotated" or "stopped" */
-};
-
-/* Who hears of what becomes of files. */
-struct writer_events {
-	void (*finished)(void *user, const struct writer_file *file);
-	void (*refused)(void *user, int error, const char *what); /* once, until it works again */
-	void (*works)(void *user);
-	void *user;
-};
-
-struct writer_seat {
-	const struct output_config *output;
-	const char *sensor, *interface;
-	uint32_t worker;
-	uint32_t link_type; /* LINKTYPE_ */
-	uint32_t snaplen;
-	int directory; /* the output directory; stays the caller's, as the next */
-	int stage;     /* a file of output->stage bytes */
-	struct ledger_worker *record;
-	struct writer_events events;
-};
 
 /* Open, and go on where the record says that an earlier life stopped.  Returns 0 or an error. */
 int writer_open(struct writer **ret_writer, const struct writer_seat *seat);
@@ -70,16 +41,13 @@ void writer_commit_block(
 /* Commit the statistics alone. */
 void writer_commit_idle(struct writer *writer);
 
-/* Finish the file; the next packet begins another. */
-void writer_rotate(struct writer *writer);
-
 /* What the clock asks for: the interval's rotation, and the tail of quiet traffic to the disk. */
 void writer_tick(struct writer *writer, uint64_t now_ns, uint64_t utc_ns);
 
-/* When writer_tick() is wanted next, on the monotonic clock. */
-uint64_t writer_deadline(const struct writer *writer);
+/* When writer_tick() is wanted next, on the monotonic clock, if no clock is set meanwhile. */
+uint64_t writer_deadline(const struct writer *writer, uint64_t now_ns, uint64_t utc_ns);
 
-/* Everything to the disk, and the file finished. */
-void writer_finish(struct writer *writer, const char *cause);
+/* Everything to the disk, and the file finished; the next packet begins another. */
+void writer_finish(struct writer *writer, enum ledger_cause cause);
 
 const struct counters *writer_counters(const struct writer *writer);

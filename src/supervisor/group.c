@@ -198,12 +198,15 @@ static void after_an_end(struct group *group)
 static uint64_t settle(struct child *child)
 {
 	struct ledger_worker *record = child->heritage.record;
+	/* First what it had read and not committed, since the next read goes to the same place. */
+	uint64_t discards = ledger_settle(record);
 
 	if (child->socket >= 0) {
 		(void)filter_attach(child->socket, &filter_refuse_all);
 		(void)socket_statistics(child->socket, ledger_statistics_free_slot(record));
+		discards += ledger_settle(record);
 	}
-	return ledger_settle(record);
+	return discards;
 }
 
 static void schedule_restart(struct group *group, struct child *child, bool had_worked);

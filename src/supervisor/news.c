@@ -34,8 +34,13 @@ void news_finished(struct group *group, struct child *child, const struct messag
 		.bytes = &file->bytes,
 		.drops = &file->dropped,
 	};
-	int r = catalog_append(group->premises->output, &entry);
+	int r;
 
+	/* A life that is killed while it tells has its successor tell it again. */
+	if (file->inode == child->entered.inode && strcmp(file->name, child->entered.name) == 0)
+		return;
+	child->entered = *file;
+	r = catalog_append(group->premises->output, &entry);
 	if (r < 0)
 		(void)log_failure(r, "%s: cannot enter it in catalog.jsonl", file->name);
 	journal_event(EVENT_FILE_FINISHED, &about, "%s: finished with %" PRIu64 " packets",

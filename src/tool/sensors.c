@@ -128,11 +128,13 @@ static void check_name(struct config_faults *faults, const struct config *config
 		.interface = "fifteen-letters",
 		.worker = WORKERS_MOST - 1,
 	};
-	char name[LEDGER_NAME_LENGTH] = "";
-	int r = name_expand(
-	    name, sizeof(name), config->output.name, &parts, wednesday_in_september, ATTEMPT);
+	char plain[LEDGER_NAME_LENGTH], name[LEDGER_NAME_LENGTH] = "";
+	int r =
+	    name_expand(plain, sizeof(plain), config->output.name, &parts, wednesday_in_september);
 	size_t longest = 0;
 
+	if (r == 0)
+		r = name_number(name, sizeof(name), plain, 0, ATTEMPT);
 	for (const char *at = name; *at; at += strspn(at, "/")) {
 		longest = MOST(longest, strcspn(at, "/"));
 		at += strcspn(at, "/");

@@ -66,13 +66,14 @@ static int say_failure(
 	return error;
 }
 
-static void on_file_finished(void *user, const struct writer_file *file)
+static void on_file_finished(void *user, const struct finished_file *file)
 {
 	const struct worker *worker = user;
 	struct message message = { .kind = MESSAGE_FINISHED };
 
-	snprintf(message.file.name, sizeof(message.file.name), "%s", file->segment->name);
-	snprintf(message.file.cause, sizeof(message.file.cause), "%s", file->cause);
+	snprintf(message.file.name, sizeof(message.file.name), "%s", file->name);
+	snprintf(message.file.cause, sizeof(message.file.cause), "%s",
+	    ledger_cause_name((enum ledger_cause)file->segment->cause));
 	message.file.inode = file->segment->inode;
 	message.file.packets = file->segment->packets;
 	message.file.first_ns = file->segment->first_ns;
@@ -171,7 +172,7 @@ static int on_run(struct worker *worker, const struct message *message)
 static int on_rotate(struct worker *worker, const struct message *message)
 {
 	(void)message;
-	writer_rotate(worker->writer);
+	writer_finish(worker->writer, CAUSE_ROTATED);
 	return 0;
 }
 
@@ -219,13 +220,14 @@ static void look_whether_drained(struct worker *worker)
 	if (counters_waiting(writer_counters(worker->writer)) != 0 &&
 	    clock_monotonic_ns() < worker->drain_deadline_ns)
 		return;
-	writer_finish(worker->writer, "stopped");
+	writer_finish(worker->writer, CAUSE_STOPPED);
 	worker->has_ended = true;
 }
 
 static int timeout_ms(const struct worker *worker, uint64_t now_ns)
 {
-	uint64_t until = LEAST(now_ns + beat_interval_ns, writer_deadline(worker->writer));
+	uint64_t until = LEAST(
+	    now_ns + beat_interval_ns, writer_deadline(worker->writer, now_ns, clock_utc_ns()));
 
 	if (worker->is_stopping)
 		until = LEAST(until, now_ns + drain_interval_ns);

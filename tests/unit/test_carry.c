@@ -24,7 +24,7 @@ static _Alignas(8) uint8_t bytes[BLOCK];
 static struct tpacket3_hdr *heads[FRAMES];
 static uint64_t packets_in_files;
 
-static void on_finished(void *user, const struct writer_file *file)
+static void on_finished(void *user, const struct finished_file *file)
 {
 	(void)user;
 	packets_in_files += file->segment->packets;
@@ -114,7 +114,7 @@ static void check_books(uint64_t written, uint64_t discarded)
 {
 	const uint64_t *value = writer_counters(writer)->value;
 
-	writer_finish(writer, "stopped");
+	writer_finish(writer, CAUSE_STOPPED);
 	assert_int_equal(value[COUNTER_WRITTEN], written);
 	assert_int_equal(value[COUNTER_DISCARDED], discarded);
 	assert_int_equal(packets_in_files, written);

@@ -3,135 +3,68 @@
 
 #include "ledger/ledger.h"
 #include "storage/writer.h"
+#include "support/writer_stand.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { STAGE = 64 * 1024, PACKET = 100, START = 1700000000 };
-
-static char directory[128];
-static struct output_config output;
-static struct writer_seat seat;
-static unsigned int finished, refused;
-static char last_name[LEDGER_NAME_LENGTH];
-
-static void on_finished(void *user, const struct writer_file *file)
-{
-	(void)user;
-	finished++;
-	snprintf(last_name, sizeof(last_name), "%s", file->segment->name);
-}
-
-static void on_refused(void *user, int error, const char *what)
-{
-	(void)user;
-	(void)error;
-	(void)what;
-	refused++;
-}
-
-static void on_works(void *user)
-{
-	(void)user;
-}
+static struct stand stand;
+static const uint64_t start_ns = (uint64_t)STAND_START * 1000000000;
 
 static int set_up(void **state)
 {
-	void *record = mmap(NULL, sizeof(struct ledger_worker), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	char name[] = "%{sensor}-%{worker}-%Y";
-	int stage;
-
 	(void)state;
-	snprintf(directory, sizeof(directory), "/tmp/fancap-writer-XXXXXX");
-	if (record == MAP_FAILED || !mkdtemp(directory))
+	if (stand_open(&stand, "/tmp") < 0)
 		return -1;
-	output = (struct output_config) { .stage = STAGE, .name = strdup(name) };
-	stage = memfd_create("stage", MFD_CLOEXEC);
-	if (stage < 0 || ftruncate(stage, STAGE) < 0)
-		return -1;
-	seat = (struct writer_seat) { .output = &output,
-		.sensor = "s",
-		.interface = "i",
-		.link_type = 1,
-		.snaplen = 262144,
-		.directory = open(directory, O_DIRECTORY),
-		.stage = stage,
-		.record = record,
-		.events = { .finished = on_finished, .refused = on_refused, .works = on_works } };
-	finished = refused = 0;
+	stand.seat.output = &stand.output;
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	char command[256];
-
 	(void)state;
-	close(seat.directory);
-	close(seat.stage);
-	munmap(seat.record, sizeof(struct ledger_worker));
-	free(output.name);
-	snprintf(command, sizeof(command), "rm -rf %s", directory);
-	return system(command);
+	stand_close(&stand);
+	return 0;
 }
 
-/* A block of packets with these numbers in them, as a worker would store it. */
 static void store(struct writer *writer, uint64_t number, unsigned int count)
 {
-	struct append append;
-	uint8_t bytes[PACKET] = { 0 };
+	stand_store(&stand, writer, number, count);
+}
 
-	writer_begin_block(writer, &append, (uint64_t)count * (PACKET + PCAP_RECORD_SIZE), count,
-	    (uint64_t)START * 1000000000, (uint64_t)START * 1000000000);
-	for (unsigned int i = 0; i < count; i++) {
-		const struct packet packet = { .time_ns = (uint64_t)START * 1000000000 + number,
-			.bytes = bytes,
-			.captured_length = PACKET,
-			.wire_length = PACKET };
-		uint64_t value = number * 1000 + i;
+static const char *last_name(void)
+{
+	return stand.shared->files[stand.shared->finished - 1].name;
+}
 
-		memcpy(bytes, &value, sizeof(value));
-		append_packet(&append, &packet);
+struct expected {
+	uint64_t number;
+	unsigned int packet, count;
+};
+
+static void take_in_order(void *user, uint64_t value)
+{
+	struct expected *expected = user;
+
+	assert_int_equal(value, stand_value(expected->number, expected->packet));
+	if (++expected->packet == expected->count) {
+		expected->packet = 0;
+		expected->number++;
 	}
-	writer_statistics_slot(writer)->packets = count;
-	writer_commit_block(writer, &append, number, 1);
 }
 
 /* Every number once, in order, in a file that holds nothing else. */
 static void check_file(const char *name, uint64_t first, uint64_t blocks, unsigned int count)
 {
-	char path[1024];
-	struct pcap_record record;
-	uint8_t bytes[PACKET], header[PCAP_HEADER_SIZE];
-	FILE *file;
+	struct expected expected = { first, 0, count };
 
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	file = fopen(path, "r");
-	assert_non_null(file);
-	assert_int_equal(fread(header, 1, sizeof(header), file), sizeof(header));
-	for (uint64_t number = first; number < first + blocks; number++) {
-		for (unsigned int i = 0; i < count; i++) {
-			uint64_t value;
-
-			assert_int_equal(fread(&record, sizeof(record), 1, file), 1);
-			assert_int_equal(record.captured_length, PACKET);
-			assert_int_equal(fread(bytes, PACKET, 1, file), 1);
-			memcpy(&value, bytes, sizeof(value));
-			assert_int_equal(value, number * 1000 + i);
-		}
-	}
-	assert_int_equal(fgetc(file), EOF);
-	fclose(file);
+	assert_int_equal(stand_read(&stand, name, take_in_order, &expected), blocks * count);
 }
 
 static const uint64_t *books(struct writer *writer)
@@ -144,16 +77,16 @@ static void what_is_stored_is_in_the_file_once(void **state)
 	struct writer *writer = NULL;
 
 	(void)state;
-	assert_int_equal(writer_open(&writer, &seat), 0);
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
 	for (uint64_t number = 1; number <= 200; number++)
 		store(writer, number, 50);
-	writer_finish(writer, "stopped");
+	writer_finish(writer, CAUSE_STOPPED);
 	assert_int_equal(books(writer)[COUNTER_WRITTEN], 200 * 50);
-	assert_int_equal(books(writer)[COUNTER_WRITTEN_BYTES], 200 * 50 * PACKET);
+	assert_int_equal(books(writer)[COUNTER_WRITTEN_BYTES], 200 * 50 * STAND_PACKET);
 	assert_true(counters_are_settled(writer_counters(writer)));
-	assert_int_equal(finished, 1);
-	assert_string_equal(last_name, "s-0-2023.pcap");
-	check_file(last_name, 1, 200, 50);
+	assert_int_equal(stand.shared->finished, 1);
+	assert_string_equal(last_name(), "s-0-2023.pcap");
+	check_file(last_name(), 1, 200, 50);
 	writer_close(writer);
 }
 
@@ -162,13 +95,13 @@ static void a_taken_name_is_left_alone(void **state)
 	struct writer *writer = NULL;
 
 	(void)state;
-	assert_int_equal(writer_open(&writer, &seat), 0);
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
 	for (uint64_t number = 1; number <= 3; number++) {
 		store(writer, number, 1);
-		writer_rotate(writer);
-		check_file(last_name, number, 1, 1);
+		writer_finish(writer, CAUSE_ROTATED);
+		check_file(last_name(), number, 1, 1);
 	}
-	assert_string_equal(last_name, "s-0-2023-2.pcap");
+	assert_string_equal(last_name(), "s-0-2023-2.pcap");
 	writer_close(writer);
 }
 
@@ -177,10 +110,10 @@ static void a_file_is_never_empty_of_packets(void **state)
 	struct writer *writer = NULL;
 
 	(void)state;
-	assert_int_equal(writer_open(&writer, &seat), 0);
-	writer_rotate(writer);
-	writer_finish(writer, "stopped");
-	assert_int_equal(finished, 0);
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
+	writer_finish(writer, CAUSE_ROTATED);
+	writer_finish(writer, CAUSE_STOPPED);
+	assert_int_equal(stand.shared->finished, 0);
 	writer_close(writer);
 }
 
@@ -189,20 +122,20 @@ static void size_and_packets_rotate_between_blocks(void **state)
 	struct writer *writer = NULL;
 
 	(void)state;
-	output.rotate.packets = 10;
-	assert_int_equal(writer_open(&writer, &seat), 0);
+	stand.output.rotate.packets = 10;
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
 	for (uint64_t number = 1; number <= 6; number++)
 		store(writer, number, 4);
-	writer_finish(writer, "stopped");
-	assert_int_equal(finished, 3);
+	writer_finish(writer, CAUSE_STOPPED);
+	assert_int_equal(stand.shared->finished, 3);
 	check_file("s-0-2023.pcap", 1, 2, 4);
 	check_file("s-0-2023-2.pcap", 5, 2, 4);
-	output.rotate.packets = 0;
-	output.rotate.size = PCAP_HEADER_SIZE + 4 * (PACKET + PCAP_RECORD_SIZE);
+	stand.output.rotate.packets = 0;
+	stand.output.rotate.size = PCAP_HEADER_SIZE + 4 * (STAND_PACKET + PCAP_RECORD_SIZE);
 	store(writer, 7, 4);
 	store(writer, 8, 4);
-	writer_finish(writer, "stopped");
-	check_file(last_name, 8, 1, 4);
+	writer_finish(writer, CAUSE_STOPPED);
+	check_file(last_name(), 8, 1, 4);
 	writer_close(writer);
 }
 
@@ -211,41 +144,73 @@ static void quiet_traffic_reads_well_after_the_tail(void **state)
 	struct writer *writer = NULL;
 
 	(void)state;
-	assert_int_equal(writer_open(&writer, &seat), 0);
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
 	store(writer, 1, 3);
-	assert_true(writer_deadline(writer) < UINT64_C(1000000000));
-	writer_tick(writer, UINT64_C(2000000000), (uint64_t)START * 1000000000);
+	assert_true(writer_deadline(writer, 1, start_ns) < UINT64_C(1000000000));
+	writer_tick(writer, UINT64_C(2000000000), start_ns);
 	check_file("s-0-2023.pcap.part", 1, 1, 3);
+	/* Written, but not yet for good: the next block shares its last unit. */
+	assert_int_equal(books(writer)[COUNTER_STAGED], 3);
 	store(writer, 2, 3);
-	writer_finish(writer, "stopped");
+	writer_finish(writer, CAUSE_STOPPED);
 	check_file("s-0-2023.pcap", 1, 2, 3);
 	writer_close(writer);
 }
 
-static void a_full_disk_is_counted_and_the_file_stays_readable(void **state)
+/* Half a minute before the full minute, by UTC; also in a life that only found the file. */
+static void an_interval_ends_by_the_clock_in_every_life(void **state)
 {
+	const uint64_t minute = UINT64_C(60000000000), half = minute / 2;
+	const uint64_t begun = start_ns / minute * minute + half;
 	struct writer *writer = NULL;
-	uint64_t total;
+	struct append append;
+	const struct packet packet = { .time_ns = begun, .bytes = (const uint8_t *)"ab" };
 
 	(void)state;
-	assert_int_equal(writer_open(&writer, &seat), 0);
+	stand.output.rotate.interval = minute;
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
+	writer_begin_block(writer, &append, 100, 1, begun, begun);
+	append_packet(&append, &packet);
+	writer_commit_block(writer, &append, 1, 1);
+	writer_tick(writer, UINT64_C(1000000000), begun);
+	assert_int_equal(writer_deadline(writer, 5, begun), half + 5);
+	writer_close(writer);
+
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
+	writer_tick(writer, UINT64_MAX / 2, begun + 10);
+	assert_int_equal(writer_deadline(writer, 5, begun + 10), half - 10 + 5);
+	writer_tick(writer, UINT64_MAX / 2, begun + half - 1);
+	assert_int_equal(stand.shared->finished, 0);
+	writer_tick(writer, UINT64_MAX / 2, begun + half);
+	assert_int_equal(stand.shared->finished, 1);
+	assert_int_equal(writer_deadline(writer, 5, begun + half), UINT64_MAX);
+	writer_close(writer);
+}
+
+static void where_no_file_can_be_made_packets_are_counted(void **state)
+{
+	struct writer *writer = NULL;
+	int directory;
+
+	(void)state;
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
 	for (uint64_t number = 1; number <= 30; number++)
 		store(writer, number, 20);
-	/* A directory that refuses new files stands for a disk that does. */
-	writer_rotate(writer);
-	assert_int_equal(unlinkat(seat.directory, "s-0-2023.pcap", 0), 0);
-	close(seat.directory);
+	writer_finish(writer, CAUSE_ROTATED);
 	writer_close(writer);
-	seat.directory = open("/proc/self", O_DIRECTORY);
-	assert_int_equal(writer_open(&writer, &seat), 0);
+	directory = stand.seat.directory;
+	stand.seat.directory = open("/proc/self", O_DIRECTORY);
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
 	store(writer, 31, 20);
 	store(writer, 32, 20);
-	assert_int_equal(refused, 1);
+	assert_int_equal(stand.shared->refused, 1);
 	assert_int_equal(books(writer)[COUNTER_DISCARDED], 40);
-	assert_int_equal(books(writer)[COUNTER_DISCARDED_BYTES], 40 * PACKET);
-	total = books(writer)[COUNTER_WRITTEN] + books(writer)[COUNTER_DISCARDED];
-	assert_int_equal(books(writer)[COUNTER_SEEN], total);
+	assert_int_equal(books(writer)[COUNTER_DISCARDED_BYTES], 40 * STAND_PACKET);
+	assert_int_equal(books(writer)[COUNTER_WRITTEN], 600);
+	assert_true(counters_are_settled(writer_counters(writer)));
 	writer_close(writer);
+	close(stand.seat.directory);
+	stand.seat.directory = directory;
 }
 
 /* A life that is killed at a random moment, as often as it takes to store every block. */
@@ -255,13 +220,13 @@ static void live_until_killed(uint64_t blocks)
 	struct ledger_commit commit;
 	uint64_t next = 1;
 
-	if (ledger_commit_read(seat.record, &commit) == 0)
+	if (ledger_commit_read(stand.seat.record, &commit) == 0)
 		next = commit.block_number + 1;
-	if (writer_open(&writer, &seat) < 0)
+	if (writer_open(&writer, &stand.seat) < 0)
 		_exit(2);
 	for (; next <= blocks; next++)
 		store(writer, next, 20);
-	writer_finish(writer, "stopped");
+	writer_finish(writer, CAUSE_STOPPED);
 	_exit(0);
 }
 
@@ -302,7 +267,8 @@ int main(void)
 		WRITER_TEST(a_file_is_never_empty_of_packets),
 		WRITER_TEST(size_and_packets_rotate_between_blocks),
 		WRITER_TEST(quiet_traffic_reads_well_after_the_tail),
-		WRITER_TEST(a_full_disk_is_counted_and_the_file_stays_readable),
+		WRITER_TEST(an_interval_ends_by_the_clock_in_every_life),
+		WRITER_TEST(where_no_file_can_be_made_packets_are_counted),
 		WRITER_TEST(a_writer_killed_at_any_moment_is_gone_on_with),
 	};
 

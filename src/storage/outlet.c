@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "storage/outlet.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "storage/books.h"
+#include "storage/name.h"
+#include "storage/pcap.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const uint64_t retry_delay_ns = NSEC_PER_SEC;
+enum { NAME_ATTEMPTS = 10000 };
+
+void outlet_commit(struct outlet *outlet)
+{
+	ledger_commit_write(outlet->seat.record, &outlet->books);
+}
+
+/* The supervisor gives more time while a call is in the storage. */
+static void enter_storage(struct outlet *outlet)
+{
+	atomic_store(&outlet->seat.record->in_storage, 1);
+}
+
+static int leave_storage(struct outlet *outlet, int r)
+{
+	atomic_store(&outlet->seat.record->heartbeat_ns, clock_monotonic_ns());
+	atomic_store(&outlet->seat.record->in_storage, 0);
+	return r;
+}
+
+static void prove(struct outlet *outlet)
+{
+	if (outlet->refuses)
+		outlet->seat.events.works(outlet->seat.events.user);
+	outlet->refuses = false;
+}
+
+static void complain(struct outlet *outlet, int error, const char *what)
+{
+	if (!outlet->refuses)
+		outlet->seat.events.refused(outlet->seat.events.user, error, what);
+	outlet->refuses = true;
+}
+
+/* ---- the end of a file ------------------------------------------------------------------- */
+
+static int final_name(char name[LEDGER_NAME_LENGTH], const struct ledger_segment *segment)
+{
+	return name_number(
+	    name, LEDGER_NAME_LENGTH, segment->name, segment->number, segment->final_number);
+}
+
+/* Its own name, or the next that is free where somebody took that meanwhile. */
+static int publish(struct outlet *outlet)
+{
+	const enum sync_policy sync = (enum sync_policy)outlet->seat.output->sync;
+	struct ledger_segment *closing = &outlet->books.closing;
+	int r = -EEXIST;
+
+	for (unsigned int i = 0; r == -EEXIST && i < NAME_ATTEMPTS; i++) {
+		char name[LEDGER_NAME_LENGTH];
+
+		r = final_name(name, closing);
+		if (r >= 0)
+			r = segment_publish(outlet->segment, name, sync);
+		if (r == -EEXIST) {
+			closing->final_number++;
+			outlet_commit(outlet);
+		}
+	}
+	return r;
+}
+
+static void tell_finished(struct outlet *outlet)
+{
+	struct ledger_commit *books = &outlet->books;
+	const struct ledger_segment *closing = &books->closing;
+	char name[LEDGER_NAME_LENGTH];
+	const struct finished_file file = {
+		.name = name,
+		.segment = closing,
+		.bytes = closing->end - closing->start,
+		.dropped = books->counters.value[COUNTER_DROPPED] - closing->dropped_before,
+		.discarded = books->counters.value[COUNTER_DISCARDED] - closing->discarded_before,
+	};
+
+	if (final_name(name, closing) < 0)
+		return;
+	books->counters.value[COUNTER_FILES]++;
+	outlet->seat.events.finished(outlet->seat.events.user, &file);
+}
+
+/* All that the file will hold is in it: give it its name; without a packet it goes instead. */
+static int deliver(struct outlet *outlet)
+{
+	struct ledger_segment *closing = &outlet->books.closing;
+	int r = 0;
+
+	enter_storage(outlet);
+	if (!segment_is_published(outlet->segment))
+		r = segment_cut(outlet->segment, closing->end - closing->start);
+	if (closing->packets == 0)
+		r = segment_remove(outlet->segment);
+	else if (r >= 0)
+		r = publish(outlet);
+	if (leave_storage(outlet, r) >= 0 && closing->packets > 0)
+		tell_finished(outlet);
+	return r;
+}
+
+static void forget(struct outlet *outlet)
+{
+	segment_close(TAKE(outlet->segment));
+	outlet->books.open.name[0] = 0;
+	outlet->books.closing.name[0] = 0;
+	books_begin(&outlet->books, stage_round_up(outlet->books.filled));
+	outlet_commit(outlet);
+}
+
+/* From here on the open file is the closing one, and ends there; a later life goes on with that. */
+static void mean_to_close(struct outlet *outlet, uint64_t end, enum ledger_cause cause)
+{
+	struct ledger_commit *books = &outlet->books;
+
+	if (books->open.name[0]) {
+		books->closing = books->open;
+		books->closing.cause = cause;
+		books->open.name[0] = 0;
+	}
+	books->closing.end = end;
+	outlet_commit(outlet);
+}
+
+/*
+ * The storage refuses: what is in the file stays, up to the last whole mark; what is staged is
+ * discarded.  That is committed before the file is cut.
+ */
+static void refuse(struct outlet *outlet, int error, const char *what)
+{
+	struct ledger_commit *books = &outlet->books;
+	struct ledger_segment *segment = books->closing.name[0] ? &books->closing : &books->open;
+	uint64_t lost = books_refuse(books);
+
+	segment->packets -= LEAST(lost, segment->packets);
+	books->filled = books->flushed = books->whole;
+	mean_to_close(outlet, books->whole, CAUSE_ROTATED);
+	complain(outlet, error, what);
+	outlet->retry_ns = clock_monotonic_ns() + retry_delay_ns;
+	/* Where this fails too, the file keeps the name of an unfinished one. */
+	if (outlet->segment)
+		(void)deliver(outlet);
+	forget(outlet);
+}
+
+/* The last bytes, rounded up: what stands behind them is cut off when it is delivered. */
+static int write_rest(struct outlet *outlet)
+{
+	const struct ledger_segment *closing = &outlet->books.closing;
+	uint64_t from = outlet->books.flushed, to = stage_round_up(closing->end);
+	int r;
+
+	if (closing->end <= from)
+		return 0;
+	memset(stage_at(outlet->stage, closing->end), 0, to - closing->end);
+	enter_storage(outlet);
+	r = segment_write(
+	    outlet->segment, stage_at(outlet->stage, from), to - from, from - closing->start);
+	return leave_storage(outlet, r);
+}
+
+/* What is left of finishing the closing file: the same after a kill as before. */
+static void conclude(struct outlet *outlet)
+{
+	struct ledger_commit *books = &outlet->books;
+	int r = 0;
+
+	/* Under its own name it is whole, and perhaps read by others already. */
+	if (!segment_is_published(outlet->segment))
+		r = write_rest(outlet);
+	if (r < 0) {
+		refuse(outlet, r, "cannot write to the file");
+		return;
+	}
+	books_flush(books, books->closing.end);
+	books->filled = books->closing.end;
+	r = deliver(outlet);
+	forget(outlet);
+	/* Its packets are in it, but it keeps the name of an unfinished one. */
+	if (r < 0)
+		complain(outlet, r, "cannot give a file its name");
+	else
+		prove(outlet);
+}
+
+void outlet_finish(struct outlet *outlet, enum ledger_cause cause)
+{
+	if (!outlet->segment)
+		return;
+	mean_to_close(outlet, outlet->books.filled, cause);
+	conclude(outlet);
+}
+
+/* ---- the beginning of a file ------------------------------------------------------------- */
+
+/* Mean a name, make the file, say that it is made: for as many names as are taken. */
+static int create(struct outlet *outlet, uint64_t first_ns)
+{
+	const struct writer_seat *seat = &outlet->seat;
+	const struct name_parts parts = { seat->sensor, seat->interface, seat->worker };
+	struct ledger_segment *open = &outlet->books.open;
+	char plain[LEDGER_NAME_LENGTH];
+	int r = name_expand(plain, sizeof(plain), seat->output->name, &parts, first_ns);
+
+	if (r < 0)
+		return r;
+	r = -EEXIST;
+	for (uint32_t number = 0; r == -EEXIST && number < NAME_ATTEMPTS; number++) {
+		r = name_number(open->name, sizeof(open->name), plain, 0, number);
+		if (r < 0)
+			break;
+		open->number = open->final_number = number;
+		outlet_commit(outlet);
+		enter_storage(outlet);
+		r = segment_create(&outlet->segment, seat->directory, open->name);
+		(void)leave_storage(outlet, r);
+	}
+	if (r < 0)
+		return r;
+	open->inode = segment_inode(outlet->segment);
+	outlet_commit(outlet);
+	return 0;
+}
+
+bool outlet_may_try(const struct outlet *outlet, uint64_t now_ns)
+{
+	return !outlet->refuses || now_ns >= outlet->retry_ns;
+}
+
+int outlet_begin(struct outlet *outlet, uint64_t first_ns, uint64_t utc_ns)
+{
+	const struct writer_seat *seat = &outlet->seat;
+	struct ledger_commit *books = &outlet->books;
+	uint64_t start = stage_round_up(books->filled);
+	int r;
+
+	books_begin(books, start);
+	books->open = (struct ledger_segment) {
+		.start = start,
+		.first_ns = UINT64_MAX,
+		.begun_utc_ns = utc_ns,
+		.dropped_before = books->counters.value[COUNTER_DROPPED],
+		.discarded_before = books->counters.value[COUNTER_DISCARDED],
+	};
+	pcap_header(stage_at(outlet->stage, start), seat->link_type, seat->snaplen,
+	    (enum file_resolution)seat->output->resolution);
+	books->filled = books->whole = start + PCAP_HEADER_SIZE;
+	outlet->tailed = start;
+	r = create(outlet, first_ns);
+	if (r < 0)
+		refuse(outlet, r, "cannot make a file");
+	return r;
+}
+
+/* ---- the open file ----------------------------------------------------------------------- */
+
+int outlet_flush(struct outlet *outlet)
+{
+	struct ledger_commit *books = &outlet->books;
+	uint64_t from = books->flushed, to = stage_round_down(books->filled);
+	int r;
+
+	if (to <= from)
+		return 0;
+	enter_storage(outlet);
+	r = segment_write(
+	    outlet->segment, stage_at(outlet->stage, from), to - from, from - books->open.start);
+	if (r >= 0 && outlet->seat.output->sync == SYNC_BLOCK)
+		r = segment_sync(outlet->segment);
+	if (leave_storage(outlet, r) < 0) {
+		refuse(outlet, r, "cannot write to the file");
+		return r;
+	}
+	books_flush(books, to);
+	outlet_commit(outlet);
+	prove(outlet);
+	return 0;
+}
+
+int outlet_flush_tail(struct outlet *outlet)
+{
+	struct ledger_commit *books = &outlet->books;
+	int r = outlet_flush(outlet);
+
+	if (r < 0 || books->filled == books->flushed || books->filled == outlet->tailed)
+		return r;
+	enter_storage(outlet);
+	r = segment_write_tail(outlet->segment, stage_at(outlet->stage, books->flushed),
+	    books->filled - books->flushed, books->flushed - books->open.start);
+	if (leave_storage(outlet, r) < 0)
+		refuse(outlet, r, "cannot write to the file");
+	else
+		outlet->tailed = books->filled;
+	return r;
+}
+
+/* ---- going on ---------------------------------------------------------------------------- */
+
+/* What the earlier life had read of the kernel's statistics, and not had time to commit. */
+static void absorb_statistics(struct outlet *outlet)
+{
+	ledger_statistics_clear(outlet->seat.record, &outlet->books);
+	ledger_statistics_add(outlet->seat.record, &outlet->books);
+	outlet_commit(outlet);
+	ledger_statistics_clear(outlet->seat.record, &outlet->books);
+}
+
+static void resume(struct outlet *outlet)
+{
+	struct ledger_commit *books = &outlet->books;
+	bool was_closing = books->closing.name[0] != 0;
+	struct ledger_segment *segment = was_closing ? &books->closing : &books->open;
+	char final[LEDGER_NAME_LENGTH];
+	int r;
+
+	if (!segment->name[0] || segment->inode == 0) {
+		/* At most a header is staged: no packet is committed before its file is. */
+		if (segment->name[0])
+			segment_remove_orphan(outlet->seat.directory, segment->name);
+		forget(outlet);
+		return;
+	}
+	r = final_name(final, segment);
+	if (r >= 0)
+		r = segment_open(
+		    &outlet->segment, outlet->seat.directory, segment->name, final, segment->inode);
+	if (r == -ENOENT && was_closing && segment->packets == 0) {
+		forget(outlet); /* it was removed as it should be */
+		return;
+	}
+	if (r < 0) {
+		refuse(outlet, r, "the file of the worker's earlier life is not there");
+		return;
+	}
+	outlet->tailed = books->flushed;
+	if (was_closing)
+		conclude(outlet);
+	else if (segment->packets == 0)
+		/* Named after a packet that went with the ring. */
+		outlet_finish(outlet, CAUSE_ROTATED);
+}
+
+int outlet_open(struct outlet *outlet, const struct writer_seat *seat)
+{
+	int r;
+
+	*outlet = (struct outlet) { .seat = *seat };
+	r = stage_open(&outlet->stage, seat->stage, (size_t)seat->output->stage);
+	if (r < 0)
+		return r;
+	r = ledger_commit_read(seat->record, &outlet->books);
+	if (r < 0)
+		return r == -ENODATA ? 0 : r;
+	absorb_statistics(outlet);
+	resume(outlet);
+	return 0;
+}
+
+void outlet_close(struct outlet *outlet)
+{
+	segment_close(TAKE(outlet->segment));
+	stage_close(TAKE(outlet->stage));
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "support/writer_stand.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const uint64_t start_ns = (uint64_t)STAND_START * 1000000000;
+
+static void on_finished(void *user, const struct finished_file *file)
+{
+	struct stand_shared *shared = user;
+	struct stand_file *entry = &shared->files[shared->finished % STAND_FILES];
+
+	snprintf(entry->name, sizeof(entry->name), "%s", file->name);
+	entry->inode = file->segment->inode;
+	entry->packets = file->segment->packets;
+	entry->bytes = file->bytes;
+	shared->finished++;
+}
+
+static void on_refused(void *user, int error, const char *what)
+{
+	struct stand_shared *shared = user;
+
+	shared->refused++;
+	shared->error = error;
+	snprintf(shared->what, sizeof(shared->what), "%s", what);
+}
+
+static void on_works(void *user)
+{
+	struct stand_shared *shared = user;
+
+	shared->works++;
+}
+
+static void *share(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+int stand_open(struct stand *stand, const char *above)
+{
+	*stand = (struct stand) { .output = { .stage = STAND_STAGE,
+				      .name = strdup("%{sensor}-%{worker}-%Y") } };
+	snprintf(stand->directory, sizeof(stand->directory), "%s/fancap-writer-XXXXXX", above);
+	stand->shared = share(sizeof(*stand->shared));
+	stand->seat = (struct writer_seat) {
+		.sensor = "s",
+		.interface = "i",
+		.link_type = 1,
+		.snaplen = 262144,
+		.stage = memfd_create("stage", MFD_CLOEXEC),
+		.record = share(sizeof(struct ledger_worker)),
+		.events = { on_finished, on_refused, on_works, stand->shared },
+	};
+	if (!stand->shared || !stand->seat.record || !mkdtemp(stand->directory) ||
+	    ftruncate(stand->seat.stage, STAND_STAGE) < 0)
+		return -1;
+	stand->seat.directory = open(stand->directory, O_DIRECTORY | O_CLOEXEC);
+	return stand->seat.directory < 0 ? -1 : 0;
+}
+
+static void remove_files(const struct stand *stand)
+{
+	DIR *directory = opendir(stand->directory);
+	const struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (entry->d_name[0] != '.')
+			(void)unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory)
+		closedir(directory);
+}
+
+void stand_clear(struct stand *stand)
+{
+	remove_files(stand);
+	memset(stand->shared, 0, sizeof(*stand->shared));
+	memset(stand->seat.record, 0, sizeof(struct ledger_worker));
+}
+
+void stand_close(struct stand *stand)
+{
+	remove_files(stand);
+	(void)rmdir(stand->directory);
+	close(stand->seat.directory);
+	close(stand->seat.stage);
+	munmap(stand->seat.record, sizeof(struct ledger_worker));
+	munmap(stand->shared, sizeof(*stand->shared));
+	free(stand->output.name);
+}
+
+/* As the kernel does it: a packet is counted once, and reading takes the count away. */
+static void read_statistics(struct stand *stand, struct ledger_statistics *slot)
+{
+	slot->packets = (uint32_t)stand->shared->kernel_counts;
+	stand->shared->kernel_counts = 0;
+}
+
+void stand_store(struct stand *stand, struct writer *writer, uint64_t number, unsigned int count)
+{
+	struct append append;
+	uint8_t bytes[STAND_PACKET] = { 0 };
+
+	if (number > stand->shared->arrived) {
+		stand->shared->arrived = number;
+		stand->shared->kernel_counts += count;
+	}
+	writer_begin_block(writer, &append, (uint64_t)count * (STAND_PACKET + PCAP_RECORD_SIZE),
+	    count, start_ns, start_ns);
+	for (unsigned int i = 0; i < count; i++) {
+		const struct packet packet = { .time_ns = start_ns + number,
+			.bytes = bytes,
+			.captured_length = STAND_PACKET,
+			.wire_length = STAND_PACKET };
+		uint64_t value = stand_value(number, i);
+
+		memcpy(bytes, &value, sizeof(value));
+		append_packet(&append, &packet);
+	}
+	read_statistics(stand, writer_statistics_slot(writer));
+	writer_commit_block(writer, &append, number, 1);
+}
+
+int64_t stand_read(const struct stand *stand, const char *name,
+    void (*take)(void *user, uint64_t value), void *user)
+{
+	uint8_t bytes[STAND_PACKET], header[PCAP_HEADER_SIZE];
+	struct pcap_record record;
+	int64_t packets = 0;
+	int fd = openat(stand->seat.directory, name, O_RDONLY | O_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+	size_t got;
+
+	if (!file)
+		return -1;
+	if (fread(header, 1, sizeof(header), file) != sizeof(header))
+		packets = -1;
+	while (packets >= 0 && (got = fread(&record, 1, sizeof(record), file)) > 0) {
+		uint64_t value;
+
+		if (got != sizeof(record) || record.captured_length != STAND_PACKET ||
+		    fread(bytes, STAND_PACKET, 1, file) != 1) {
+			packets = -1;
+			break;
+		}
+		memcpy(&value, bytes, sizeof(value));
+		if (take)
+			take(user, value);
+		packets++;
+	}
+	fclose(file);
+	return packets;
+}
