@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The parts of the storage that stand alone: names, rotation, pcap bytes, the books, the stage. */
+#include "support/cmocka.h"
+
+#include "ledger/ledger.h"
+#include "storage/append.h"
+#include "storage/books.h"
+#include "storage/catalog.h"
+#include "storage/name.h"
+#include "storage/rotation.h"
+#include "storage/segment.h"
+#include "storage/stage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const uint64_t second = 1000000000;
+
+/* ---- names ------------------------------------------------------------------------------- */
+
+static void names_expand(void **state)
+{
+	static const struct {
+		const char *template, *name;
+		int r;
+	} cases[] = {
+		{ "%Y-%m-%d/%{sensor}-%{interface}-%{worker}-%H%M%S",
+		    "2023-11-14/s-eth0.5-3-221320.pcap", 0 },
+		{ "%{sensor}%%{worker}", "s%{worker}.pcap", 0 },
+		{ "100%%", "100%.pcap", 0 },
+		{ "a..b", "a..b.pcap", 0 },
+		{ "../%Y", NULL, -EINVAL },
+		{ "a/../b", NULL, -EINVAL },
+		{ "/a", NULL, -EINVAL },
+		{ "a//b", NULL, -EINVAL },
+		{ "a/", NULL, -EINVAL },
+	};
+	const struct name_parts parts = { "s", "eth0.5", 3 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char name[128];
+
+		assert_int_equal(
+		    name_expand(name, sizeof(name), cases[i].template, &parts, 1700000000 * second),
+		    cases[i].r);
+		if (cases[i].name)
+			assert_string_equal(name, cases[i].name);
+	}
+}
+
+static void an_interface_named_like_a_conversion_stays_as_it_is(void **state)
+{
+	const struct name_parts parts = { "s", "%Y", 0 };
+	char name[64];
+
+	(void)state;
+	assert_int_equal(name_expand(name, sizeof(name), "%{interface}", &parts, 0), 0);
+	assert_string_equal(name, "%Y.pcap");
+}
+
+static void a_name_that_is_too_long_is_refused(void **state)
+{
+	const struct name_parts parts = { "s", "i", 0 };
+	char name[12];
+
+	(void)state;
+	assert_int_equal(name_expand(name, sizeof(name), "123456", &parts, 0), 0);
+	assert_int_equal(name_expand(name, sizeof(name), "1234567", &parts, 0), -ENAMETOOLONG);
+	assert_int_equal(name_number(name, sizeof(name), "123456.pcap", 0, 1), -ENAMETOOLONG);
+}
+
+static void numbers_stand_before_the_extension(void **state)
+{
+	char name[64];
+
+	(void)state;
+	assert_int_equal(name_number(name, sizeof(name), "a/b.pcap", 0, 0), 0);
+	assert_string_equal(name, "a/b.pcap");
+	assert_int_equal(name_number(name, sizeof(name), "a/b.pcap", 0, 12), 0);
+	assert_string_equal(name, "a/b-12.pcap");
+	assert_int_equal(name_number(name, sizeof(name), "a/b-12.pcap", 12, 13), 0);
+	assert_string_equal(name, "a/b-13.pcap");
+	assert_int_equal(name_number(name, sizeof(name), "a/b-12.pcap", 3, 4), -EINVAL);
+	assert_int_equal(name_number(name, sizeof(name), ".pcap", 0, 4), -EINVAL);
+}
+
+/* ---- rotation ---------------------------------------------------------------------------- */
+
+static void a_file_rotates_before_it_passes_a_bound(void **state)
+{
+	const struct rotate_config size = { .size = 1000 }, packets = { .packets = 10 };
+	const struct rotation_file file = { .bytes = 900, .packets = 9 }, empty = { .bytes = 24 };
+
+	(void)state;
+	assert_false(rotation_is_full(&size, &file, 100, 5));
+	assert_true(rotation_is_full(&size, &file, 101, 5));
+	assert_false(rotation_is_full(&packets, &file, 5000, 1));
+	assert_true(rotation_is_full(&packets, &file, 1, 2));
+	/* A block that is larger than a file may be has one for itself. */
+	assert_false(rotation_is_full(&size, &empty, 5000, 5));
+}
+
+static void intervals_are_multiples_of_the_epoch(void **state)
+{
+	const struct rotate_config config = { .interval = 300 * second }, never = { 0 };
+	struct rotation_file file = { .packets = 1, .begun_ns = 1000 * second };
+
+	(void)state;
+	assert_int_equal(rotation_deadline(&config, 1000 * second), 1200 * second);
+	assert_int_equal(rotation_deadline(&config, 1200 * second), 1500 * second);
+	assert_int_equal(rotation_deadline(&never, 1000 * second), UINT64_MAX);
+	assert_false(rotation_is_old(&config, &file, 1200 * second - 1));
+	assert_true(rotation_is_old(&config, &file, 1200 * second));
+	/* A clock that was set back, beyond the interval. */
+	assert_false(rotation_is_old(&config, &file, 900 * second));
+	assert_true(rotation_is_old(&config, &file, 899 * second));
+	file.packets = 0;
+	assert_false(rotation_is_old(&config, &file, 5000 * second));
+}
+
+/* ---- pcap bytes -------------------------------------------------------------------------- */
+
+static void put(struct append *append, uint8_t *room, const struct packet *packet)
+{
+	memset(room, 0xee, 256);
+	append->at = room;
+	append->size = 0;
+	append_packet(append, packet);
+	assert_int_equal(room[append->size], 0xee);
+}
+
+static void headers_are_as_the_draft_has_them(void **state)
+{
+	uint32_t words[PCAP_HEADER_SIZE / 4];
+
+	(void)state;
+	pcap_header((uint8_t *)words, 113, 262144, RESOLUTION_NS);
+	assert_int_equal(words[0], 0xa1b23c4d);
+	assert_int_equal(words[1], 2 | 4 << 16);
+	assert_int_equal(words[2] | words[3], 0);
+	assert_int_equal(words[4], 262144);
+	assert_int_equal(words[5], 113);
+	pcap_header((uint8_t *)words, 1, 96, RESOLUTION_US);
+	assert_int_equal(words[0], 0xa1b2c3d4);
+}
+
+static void a_tag_goes_back_where_it_was(void **state)
+{
+	static const uint8_t bytes[] = "DDDDDDSSSSSS\x08\x00payload";
+	static const uint8_t tagged[] = "DDDDDDSSSSSS\x88\xa8\xf0\x05\x08\x00payload";
+	const struct packet packet = { .time_ns = 5 * second + 6789,
+		.bytes = bytes,
+		.captured_length = sizeof(bytes) - 1,
+		.wire_length = 100,
+		.vlan_tci = 0xf005,
+		.vlan_tpid = 0x88a8,
+		.flags = PACKET_HAS_TAG };
+	struct pcap_record record;
+	uint8_t room[256];
+
+	(void)state;
+	/* Cut before, within and behind the tag, and not at all. */
+	for (uint32_t snaplen = 1; snaplen < 40; snaplen++) {
+		struct append append = { .snaplen = snaplen, .first_ns = UINT64_MAX };
+		uint32_t length = snaplen < sizeof(tagged) - 1 ? snaplen : sizeof(tagged) - 1;
+
+		put(&append, room, &packet);
+		memcpy(&record, room, sizeof(record));
+		assert_int_equal(record.seconds, 5);
+		assert_int_equal(record.fraction, 6789);
+		assert_int_equal(record.captured_length, length);
+		assert_int_equal(record.wire_length, 104);
+		assert_memory_equal(room + PCAP_RECORD_SIZE, tagged, length);
+		assert_int_equal(append.size, PCAP_RECORD_SIZE + length);
+	}
+}
+
+static void microseconds_are_cut_down(void **state)
+{
+	const struct packet packet = { .time_ns = second - 1,
+		.bytes = (const uint8_t *)"x",
+		.captured_length = 1,
+		.wire_length = 1 };
+	struct append append = { .snaplen = 100, .microseconds = true, .first_ns = UINT64_MAX };
+	struct pcap_record record;
+	uint8_t room[256];
+
+	(void)state;
+	put(&append, room, &packet);
+	memcpy(&record, room, sizeof(record));
+	assert_int_equal(record.seconds, 0);
+	assert_int_equal(record.fraction, 999999);
+}
+
+static void a_cut_packet_is_counted_by_what_cut_it(void **state)
+{
+	static const uint8_t bytes[200];
+	struct packet packet = { .bytes = bytes, .captured_length = 100, .wire_length = 100 };
+	struct append append = { .snaplen = 100, .first_ns = UINT64_MAX };
+	uint8_t room[256];
+
+	(void)state;
+	put(&append, room, &packet);
+	assert_int_equal(append.truncated_snaplen + append.truncated_block, 0);
+	packet.wire_length = 101; /* cut by the snaplen in the kernel */
+	put(&append, room, &packet);
+	assert_int_equal(append.truncated_snaplen, 1);
+	packet.captured_length = 99; /* no snaplen cuts there: the block's end did */
+	put(&append, room, &packet);
+	assert_int_equal(append.truncated_snaplen, 1);
+	assert_int_equal(append.truncated_block, 1);
+}
+
+/* ---- the books --------------------------------------------------------------------------- */
+
+static void packets_are_written_once_all_their_bytes_are(void **state)
+{
+	struct ledger_commit books = { 0 };
+	const uint64_t *value = books.counters.value;
+
+	(void)state;
+	books_begin(&books, 4096);
+	for (uint64_t i = 1; i <= 4; i++)
+		books_stage(
+		    &books, &(struct ledger_mark) { 4096 + i * 3000, 10, 1000, 1, 2 }, 65536);
+	assert_int_equal(value[COUNTER_STAGED], 40);
+	books_flush(&books, 8192); /* the first is whole, of the second a part */
+	assert_int_equal(value[COUNTER_STAGED], 30);
+	assert_int_equal(value[COUNTER_WRITTEN], 10);
+	assert_int_equal(value[COUNTER_WRITTEN_BYTES], 1000);
+	assert_int_equal(value[COUNTER_TRUNCATED_SNAPLEN], 1);
+	assert_int_equal(value[COUNTER_TRUNCATED_BLOCK], 2);
+	assert_int_equal(books.whole, 7096);
+	assert_int_equal(books_refuse(&books), 30);
+	assert_int_equal(value[COUNTER_STAGED], 0);
+	assert_int_equal(value[COUNTER_DISCARDED], 30);
+	assert_int_equal(value[COUNTER_DISCARDED_BYTES], 3000);
+	assert_int_equal(books_refuse(&books), 0);
+}
+
+static void there_are_never_more_marks_than_room(void **state)
+{
+	struct ledger_commit books = { 0 };
+	uint64_t end = 0;
+
+	(void)state;
+	books_begin(&books, 0);
+	for (unsigned int i = 0; i < 1000; i++) {
+		end += 60;
+		books_stage(&books, &(struct ledger_mark) { end, 1, 44, 0, 0 }, 65536);
+		assert_true(books.mark_count <= LEDGER_MARKS);
+		assert_int_equal(books.marks[books.mark_count - 1].end, end);
+	}
+	assert_int_equal(books.counters.value[COUNTER_STAGED], 1000);
+	books_flush(&books, end);
+	assert_int_equal(books.counters.value[COUNTER_WRITTEN], 1000);
+	assert_int_equal(books.mark_count, 0);
+	assert_int_equal(books.whole, end);
+}
+
+/* ---- the stage --------------------------------------------------------------------------- */
+
+static void a_stage_never_wraps(void **state)
+{
+	struct stage *stage = NULL;
+	int fd = memfd_create("stage", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 65536), 0);
+	assert_int_equal(stage_open(&stage, fd, 1000), -EINVAL);
+	assert_int_equal(stage_open(&stage, fd, 65536), 0);
+	memcpy(stage_at(stage, 3 * 65536 - 2), "abcd", 4);
+	assert_memory_equal(stage_at(stage, 0), "cd", 2);
+	assert_memory_equal(stage_at(stage, 65534), "abcd", 4);
+	stage_close(stage);
+	close(fd);
+}
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+static char path[64];
+static int directory = -1;
+
+static int make_directory(void **state)
+{
+	(void)state;
+	strcpy(path, "/tmp/fancap-storage-XXXXXX");
+	if (!mkdtemp(path))
+		return -1;
+	directory = open(path, O_DIRECTORY | O_CLOEXEC);
+	return directory < 0 ? -1 : 0;
+}
+
+static int remove_directory(void **state)
+{
+	char command[128];
+
+	(void)state;
+	close(directory);
+	snprintf(command, sizeof(command), "rm -rf %s", path);
+	return system(command);
+}
+
+static bool is_there(const char *name)
+{
+	return faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static void a_file_gets_its_name_once_it_is_whole(void **state)
+{
+	struct segment *segment = NULL;
+	struct stat status;
+
+	(void)state;
+	umask(0);
+	assert_int_equal(segment_create(&segment, directory, "a/b/c.pcap"), 0);
+	assert_true(is_there("a/b/c.pcap.part"));
+	assert_int_equal(segment_publish(segment, "a/b/c.pcap", SYNC_CLOSE), 0);
+	assert_false(is_there("a/b/c.pcap.part"));
+	assert_int_equal(fstatat(directory, "a/b/c.pcap", &status, 0), 0);
+	assert_int_equal(status.st_mode & 07777, 0640);
+	assert_int_equal(status.st_ino, segment_inode(segment));
+	assert_int_equal(fstatat(directory, "a/b", &status, 0), 0);
+	assert_int_equal(status.st_mode & 07777, 0750);
+	segment_close(segment);
+}
+
+static void nothing_is_overwritten(void **state)
+{
+	struct segment *segment = NULL, *other = NULL;
+
+	(void)state;
+	assert_int_equal(segment_create(&segment, directory, "c.pcap"), 0);
+	assert_int_equal(segment_create(&other, directory, "c.pcap"), -EEXIST);
+	close(openat(directory, "c.pcap", O_CREAT | O_WRONLY, 0600));
+	assert_int_equal(segment_publish(segment, "c.pcap", SYNC_NONE), -EEXIST);
+	assert_true(is_there("c.pcap.part"));
+	assert_int_equal(segment_publish(segment, "c-1.pcap", SYNC_NONE), 0);
+	assert_int_equal(segment_create(&other, directory, "c.pcap"), -EEXIST);
+	segment_close(segment);
+}
+
+static void no_link_is_followed(void **state)
+{
+	struct segment *segment = NULL;
+
+	(void)state;
+	assert_int_equal(symlinkat("/dev/null", directory, "d.pcap.part"), 0);
+	assert_int_equal(segment_create(&segment, directory, "d.pcap"), -EEXIST);
+	assert_int_equal(symlinkat("/nowhere", directory, "e.pcap"), 0);
+	assert_int_equal(segment_create(&segment, directory, "e.pcap"), -EEXIST);
+}
+
+static void an_earlier_life_is_found_by_its_inode(void **state)
+{
+	struct segment *segment = NULL, *found = NULL;
+	uint64_t inode;
+
+	(void)state;
+	assert_int_equal(segment_create(&segment, directory, "f.pcap"), 0);
+	inode = segment_inode(segment);
+	segment_close(segment);
+	assert_int_equal(segment_open(&found, directory, "f.pcap", "f.pcap", inode + 1), -ENOENT);
+	assert_int_equal(segment_open(&found, directory, "f.pcap", "f.pcap", inode), 0);
+	assert_false(segment_is_published(found));
+	assert_int_equal(segment_publish(found, "f-3.pcap", SYNC_NONE), 0);
+	segment_close(found);
+	assert_int_equal(segment_open(&found, directory, "f.pcap", "f.pcap", inode), -ENOENT);
+	assert_int_equal(segment_open(&found, directory, "f.pcap", "f-3.pcap", inode), 0);
+	assert_true(segment_is_published(found));
+	assert_int_equal(segment_remove(found), 0);
+	assert_false(is_there("f-3.pcap"));
+	segment_close(found);
+}
+
+static void only_an_empty_file_that_nobody_holds_is_an_orphan(void **state)
+{
+	struct segment *segment = NULL;
+
+	(void)state;
+	assert_int_equal(segment_create(&segment, directory, "g.pcap"), 0);
+	segment_remove_orphan(directory, "g.pcap"); /* held */
+	assert_true(is_there("g.pcap.part"));
+	assert_int_equal(segment_cut(segment, 24), 0);
+	segment_close(segment);
+	segment_remove_orphan(directory, "g.pcap"); /* not empty */
+	assert_true(is_there("g.pcap.part"));
+	assert_int_equal(unlinkat(directory, "g.pcap.part", 0), 0);
+	close(openat(directory, "g.pcap.part", O_CREAT | O_WRONLY, 0600));
+	segment_remove_orphan(directory, "g.pcap");
+	assert_false(is_there("g.pcap.part"));
+}
+
+/* ---- the catalog ------------------------------------------------------------------------- */
+
+static void a_line_is_json_whatever_the_name(void **state)
+{
+	const struct catalog_entry entry = { .file = "a\"b\\c\n\x01.pcap",
+		.inode = UINT64_MAX,
+		.sensor = "s",
+		.interface = "eth0",
+		.first_ns = 1700000000 * second + 5,
+		.cause = "rotated" };
+	char text[1024] = "";
+	int fd;
+
+	(void)state;
+	assert_int_equal(catalog_append(directory, &entry), 0);
+	fd = openat(directory, "catalog.jsonl", O_RDONLY);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	assert_non_null(strstr(text, "{\"file\":\"a\\\"b\\\\c\\u000a\\u0001.pcap\""));
+	assert_non_null(strstr(text, "\"inode\":18446744073709551615"));
+	assert_non_null(strstr(text, "\"first\":\"2023-11-14T22:13:20.000000005Z\""));
+	assert_int_equal(text[strlen(text) - 1], '\n');
+}
+
+#define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_expand),
+		cmocka_unit_test(an_interface_named_like_a_conversion_stays_as_it_is),
+		cmocka_unit_test(a_name_that_is_too_long_is_refused),
+		cmocka_unit_test(numbers_stand_before_the_extension),
+		cmocka_unit_test(a_file_rotates_before_it_passes_a_bound),
+		cmocka_unit_test(intervals_are_multiples_of_the_epoch),
+		cmocka_unit_test(headers_are_as_the_draft_has_them),
+		cmocka_unit_test(a_tag_goes_back_where_it_was),
+		cmocka_unit_test(microseconds_are_cut_down),
+		cmocka_unit_test(a_cut_packet_is_counted_by_what_cut_it),
+		cmocka_unit_test(packets_are_written_once_all_their_bytes_are),
+		cmocka_unit_test(there_are_never_more_marks_than_room),
+		cmocka_unit_test(a_stage_never_wraps),
+		FILE_TEST(a_file_gets_its_name_once_it_is_whole),
+		FILE_TEST(nothing_is_overwritten),
+		FILE_TEST(no_link_is_followed),
+		FILE_TEST(an_earlier_life_is_found_by_its_inode),
+		FILE_TEST(only_an_empty_file_that_nobody_holds_is_an_orphan),
+		FILE_TEST(a_line_is_json_whatever_the_name),
+	};
+
+	return RUN_TESTS(tests);
+}
