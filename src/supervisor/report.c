@@ -11,8 +11,12 @@
 #include <stdlib.h>
 #include <systemd/sd-daemon.h>
 
-/* SPEC: a worker above twice its share for a minute. */
+/*
+ * A worker with twice its share or more for a minute, which of two workers is all there is; on a
+ * link with so little traffic that a single flow is most of it, that says nothing.
+ */
 static const uint64_t one_sided_ns = 60 * NSEC_PER_SEC;
+enum { ONE_SIDED_LEAST_RATE = 100 }; /* packets a second */
 
 struct look {
 	struct counters counters;
@@ -111,7 +115,8 @@ static void tell_drops(const struct ledger_slot *slot, const char *interface,
 		.freezes = &freezes,
 	};
 
-	if (drops == 0 && discards == 0)
+	/* Discards alone are told by what made them: the storage, a worker's end. */
+	if (drops == 0)
 		return;
 	journal_event(EVENT_DROPS, &about,
 	    "%s: worker %u dropped %" PRIu64 " of %" PRIu64 " packets, and discarded %" PRIu64
@@ -146,8 +151,10 @@ static void tell_one_sided(const struct report *report, const struct ledger_slot
 	const char *cause = likely_cause(report->config->fanout.mode);
 	const struct journal_about about = { .interface = interface->name,
 		.worker = &slot->worker };
+	const uint64_t seconds = (now_ns - report->last_ns) / NSEC_PER_SEC;
 	bool is_one_sided = cause && interface->slot_count > 1 && share[1] > 0 &&
-			    share[0] * interface->slot_count > 2 * share[1];
+			    share[1] >= seconds * ONE_SIDED_LEAST_RATE &&
+			    share[0] * interface->slot_count >= 2 * share[1];
 
 	if (!is_one_sided) {
 		look->one_sided_since_ns = 0;

@@ -123,12 +123,12 @@ static void pass(uint64_t seconds)
 	report_tick(report, now_ns);
 }
 
-/* So many periods of ten seconds, in each of which each worker gets its share of 100 packets. */
+/* So many periods of ten seconds, in each of which each worker gets its share of 10,000 packets. */
 static void live(unsigned int periods, const uint64_t share[WORKERS])
 {
 	while (periods-- > 0) {
 		for (size_t i = 0; i < WORKERS; i++)
-			count(i, share[i], 0);
+			count(i, 100 * share[i], 0);
 		pass(10);
 	}
 }
@@ -168,16 +168,18 @@ static void where_there_were_none_nothing_is_told(void **state)
 	assert_int_equal(told_count, 0);
 }
 
-static void discards_are_told_too(void **state)
+static void discards_alone_are_told_by_what_made_them(void **state)
 {
 	(void)state;
 	counters[2].value[COUNTER_DISCARDED] = 5;
 	count(2, 5, 0);
 	pass(10);
+	assert_int_equal(told_count, 0);
+	counters[2].value[COUNTER_DISCARDED] = 8;
+	count(2, 10, 2);
+	pass(10);
 	assert_int_equal(told_count, 1);
-	assert_int_equal(told[0].event, EVENT_DROPS);
-	assert_int_equal(told[0].drops, 0);
-	assert_int_equal(told[0].discards, 5);
+	assert_int_equal(told[0].discards, 3);
 }
 
 static void counters_that_cannot_be_read_are_as_they_were(void **state)
@@ -201,7 +203,7 @@ static void counters_that_cannot_be_read_are_as_they_were(void **state)
 
 static const uint64_t one_sided[WORKERS] = { 14, 15, 51, 20 };
 
-static void a_worker_above_twice_its_share_for_a_minute_is_told_of(void **state)
+static void a_worker_with_twice_its_share_for_a_minute_is_told_of(void **state)
 {
 	(void)state;
 	live(6, one_sided);
@@ -227,11 +229,28 @@ static void it_is_told_once_until_it_was_over(void **state)
 	assert_int_equal(told_count, 2);
 }
 
-static void twice_the_share_is_not_above_it(void **state)
+static void twice_the_share_is_enough_and_less_is_not(void **state)
 {
 	(void)state;
-	live(20, (uint64_t[]) { 10, 20, 50, 20 });
+	live(20, (uint64_t[]) { 10, 20, 49, 21 });
 	assert_int_equal(told_count, 0);
+	live(7, (uint64_t[]) { 10, 20, 50, 20 });
+	assert_int_equal(told_count, 1);
+}
+
+static void one_flow_on_a_quiet_link_is_nothing(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		count(1, 999, 0);
+		pass(10);
+	}
+	assert_int_equal(told_count, 0);
+	for (int i = 0; i < 7; i++) {
+		count(1, 1000, 0);
+		pass(10);
+	}
+	assert_int_equal(told_count, 1);
 }
 
 static void a_moment_of_it_is_nothing(void **state)
@@ -305,11 +324,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		REPORT_TEST(drops_are_told_once_for_a_worker_and_interval),
 		REPORT_TEST(where_there_were_none_nothing_is_told),
-		REPORT_TEST(discards_are_told_too),
+		REPORT_TEST(discards_alone_are_told_by_what_made_them),
 		REPORT_TEST(counters_that_cannot_be_read_are_as_they_were),
-		REPORT_TEST(a_worker_above_twice_its_share_for_a_minute_is_told_of),
+		REPORT_TEST(a_worker_with_twice_its_share_for_a_minute_is_told_of),
 		REPORT_TEST(it_is_told_once_until_it_was_over),
-		REPORT_TEST(twice_the_share_is_not_above_it),
+		REPORT_TEST(twice_the_share_is_enough_and_less_is_not),
+		REPORT_TEST(one_flow_on_a_quiet_link_is_nothing),
 		REPORT_TEST(a_moment_of_it_is_nothing),
 		REPORT_TEST(the_cause_goes_by_the_mode),
 		REPORT_TEST(what_fills_one_ring_after_the_other_is_meant_to),
