@@ -60,6 +60,7 @@ check() {
 	else
 		echo "NOT OK: $text   [$*]"
 		checks_failed=$((checks_failed + 1))
+		return 1
 	fi
 }
 

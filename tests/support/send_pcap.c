@@ -100,7 +100,10 @@ static int compare_files(char **expected_paths, char **captured_paths)
 			break;
 		if (have.captured != want.captured || have.length != want.captured ||
 		    memcmp(have.bytes, want.bytes, want.captured) != 0) {
-			fprintf(stderr, "send_pcap: frame %" PRIu64 " differs\n", equal);
+			fprintf(stderr,
+			    "send_pcap: frame %" PRIu64 " differs: %" PRIu32 " bytes, not %" PRIu32
+			    "\n",
+			    equal, have.captured, want.captured);
 			return 1;
 		}
 	}
