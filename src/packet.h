@@ -18,7 +18,14 @@ struct packet {
 	uint32_t flags;
 };
 
-enum {
-	PACKET_HAS_TAG =
-	    1 << 0, /* the kernel took a VLAN tag out, which stood after the addresses */
-};
+/*
+ * What the kernel says of a packet: its own TP_STATUS_ bits, so that none is turned into another
+ * for each packet.
+ */
+#define PACKET_LOSING (UINT32_C(1) << 2)            /* others were dropped shortly before */
+#define PACKET_CHECKSUM_PENDING (UINT32_C(1) << 3)  /* a device was still to fill it in */
+#define PACKET_HAS_TAG (UINT32_C(1) << 4)           /* one stood behind the addresses */
+#define PACKET_CHECKSUM_VALID (UINT32_C(1) << 7)    /* was checked on the way here */
+#define PACKET_GSO (UINT32_C(1) << 8)               /* several segments, where the kernel tells */
+#define PACKET_STAMPED_SOFTWARE (UINT32_C(1) << 29) /* on arrival, by the stack */
+#define PACKET_STAMPED_HARDWARE (UINT32_C(1) << 31) /* by the device's own clock */

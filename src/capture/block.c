@@ -30,9 +30,19 @@ void block_walk_begin(struct block_walk *walk, const void *block, size_t size)
 		walk->offset = LEAST(size, head->hdr.bh1.offset_to_first_pkt);
 }
 
+#ifndef TP_STATUS_GSO_TCP
+#define TP_STATUS_GSO_TCP (1 << 8) /* Linux 6.4; not in Debian 12's header */
+#endif
+_Static_assert(PACKET_LOSING == TP_STATUS_LOSING && PACKET_HAS_TAG == TP_STATUS_VLAN_VALID &&
+		   PACKET_CHECKSUM_PENDING == TP_STATUS_CSUMNOTREADY &&
+		   PACKET_CHECKSUM_VALID == TP_STATUS_CSUM_VALID &&
+		   PACKET_GSO == TP_STATUS_GSO_TCP &&
+		   PACKET_STAMPED_SOFTWARE == TP_STATUS_TS_SOFTWARE &&
+		   PACKET_STAMPED_HARDWARE == (uint32_t)TP_STATUS_TS_RAW_HARDWARE,
+    "a packet's flags are the kernel's");
+
 static void take_tag(struct packet *packet, const struct tpacket3_hdr *head)
 {
-	packet->flags |= PACKET_HAS_TAG;
 	packet->vlan_tci = (uint16_t)head->hv1.tp_vlan_tci;
 	packet->vlan_tpid =
 	    head->tp_status & TP_STATUS_VLAN_TPID_VALID ? head->hv1.tp_vlan_tpid : ETH_P_8021Q;
@@ -65,6 +75,7 @@ int block_walk_next(struct block_walk *walk, struct packet *ret_packet)
 		.bytes = at + head.tp_mac,
 		.captured_length = head.tp_snaplen,
 		.wire_length = head.tp_len,
+		.flags = head.tp_status,
 	};
 	if (head.tp_status & TP_STATUS_VLAN_VALID)
 		take_tag(ret_packet, &head);

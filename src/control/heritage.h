@@ -15,6 +15,7 @@ struct heritage {
 	const struct interface_config *interface;
 	uint32_t worker;    /* number within the interface */
 	uint32_t link_type; /* LINKTYPE_ of its files */
+	uint32_t mtu;       /* of the interface */
 	int ifindex;
 	int supervisor_pid;
 	int socket;     /* unbound packet socket; -1: only finish what the stage holds */

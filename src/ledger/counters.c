@@ -15,6 +15,12 @@ static const char *const names[COUNTER_COUNT_] = {
 	[COUNTER_WRITTEN_BYTES] = "written_bytes",
 	[COUNTER_DISCARDED_BYTES] = "discarded_bytes",
 	[COUNTER_FILES] = "files",
+	[COUNTER_LOSING] = "losing",
+	[COUNTER_CHECKSUM_PENDING] = "checksum_pending",
+	[COUNTER_CHECKSUM_VALID] = "checksum_valid",
+	[COUNTER_GSO] = "gso",
+	[COUNTER_STAMPED_SOFTWARE] = "stamped_software",
+	[COUNTER_STAMPED_HARDWARE] = "stamped_hardware",
 };
 
 const char *counter_name(enum counter counter)

@@ -20,7 +20,17 @@ enum counter {
 	COUNTER_WRITTEN_BYTES,     /* captured bytes of the packets written */
 	COUNTER_DISCARDED_BYTES,
 	COUNTER_FILES, /* finished files */
+
+	/* What the kernel said of packets read from the ring, written or not. */
+	COUNTER_SAID,
+	COUNTER_LOSING = COUNTER_SAID, /* packets had been dropped shortly before */
+	COUNTER_CHECKSUM_PENDING,      /* not filled in yet: sent by this machine */
+	COUNTER_CHECKSUM_VALID,        /* checked on the way here */
+	COUNTER_GSO,                   /* several segments in one */
+	COUNTER_STAMPED_SOFTWARE,      /* by the stack on arrival; else at the copy into the ring */
+	COUNTER_STAMPED_HARDWARE,
 	COUNTER_COUNT_,
+	COUNTER_SAID_COUNT = COUNTER_COUNT_ - COUNTER_SAID,
 };
 
 struct counters {

@@ -11,13 +11,31 @@
 struct append {
 	uint8_t *at; /* NULL: the storage refuses, packets are only counted */
 	uint32_t snaplen;
+	uint32_t longest; /* that one frame may be on the wire; a longer one is several */
 	bool microseconds;
 	uint64_t size; /* of the records put */
 	uint64_t packets, bytes;
 	uint64_t missing; /* counted by the kernel, but not found in the block */
 	uint64_t truncated_snaplen, truncated_block;
-	uint64_t first_ns, last_ns; /* least and greatest stamp */
+	uint64_t said[COUNTER_SAID_COUNT]; /* by the kernel, of so many packets */
+	uint64_t first_ns, last_ns;        /* least and greatest stamp */
 };
+
+/* Without a branch: which of them are set differs from device to device, not from packet to packet.
+ */
+static inline void append_said(struct append *append, const struct packet *packet)
+{
+	uint64_t *said = append->said;
+	uint32_t flags = packet->flags;
+
+	said[COUNTER_LOSING - COUNTER_SAID] += (flags & PACKET_LOSING) != 0;
+	said[COUNTER_CHECKSUM_PENDING - COUNTER_SAID] += (flags & PACKET_CHECKSUM_PENDING) != 0;
+	said[COUNTER_CHECKSUM_VALID - COUNTER_SAID] += (flags & PACKET_CHECKSUM_VALID) != 0;
+	said[COUNTER_GSO - COUNTER_SAID] +=
+	    (flags & PACKET_GSO) != 0 || packet->wire_length > append->longest;
+	said[COUNTER_STAMPED_SOFTWARE - COUNTER_SAID] += (flags & PACKET_STAMPED_SOFTWARE) != 0;
+	said[COUNTER_STAMPED_HARDWARE - COUNTER_SAID] += (flags & PACKET_STAMPED_HARDWARE) != 0;
+}
 
 /* Put one packet.  The inside of the hot loop: no call, no system call, no allocation. */
 static inline void append_packet(struct append *append, const struct packet *packet)
@@ -26,6 +44,7 @@ static inline void append_packet(struct append *append, const struct packet *pac
 
 	append->packets++;
 	append->bytes += captured;
+	append_said(append, packet);
 	append->first_ns = packet->time_ns < append->first_ns ? packet->time_ns : append->first_ns;
 	append->last_ns = packet->time_ns > append->last_ns ? packet->time_ns : append->last_ns;
 	if (__builtin_expect(

@@ -28,8 +28,9 @@ struct writer_seat {
 	uint32_t worker;
 	uint32_t link_type; /* LINKTYPE_ */
 	uint32_t snaplen;
-	int directory; /* the output directory; stays the caller's, as the next */
-	int stage;     /* a file of output->stage bytes */
+	uint32_t longest; /* frame on the wire; a longer one is several */
+	int directory;    /* the output directory; stays the caller's, as the next */
+	int stage;        /* a file of output->stage bytes */
 	struct ledger_worker *record;
 	struct writer_events events;
 };

@@ -85,6 +85,7 @@ void writer_begin_block(struct writer *writer, struct append *ret_append, uint64
 			  ? stage_at(outlet->stage, outlet->books.filled)
 			  : NULL,
 		.snaplen = outlet->seat.snaplen,
+		.longest = outlet->seat.longest,
 		.microseconds = outlet->seat.output->resolution == RESOLUTION_US,
 		.first_ns = UINT64_MAX,
 	};
@@ -130,8 +131,11 @@ void writer_commit_block(
 	struct outlet *outlet = &writer->outlet;
 	struct ledger_commit *books = &outlet->books;
 
-	if (append)
+	if (append) {
 		books->counters.value[COUNTER_DISCARDED] += append->missing;
+		for (int i = 0; i < COUNTER_SAID_COUNT; i++)
+			books->counters.value[COUNTER_SAID + i] += append->said[i];
+	}
 	if (append && append->at) {
 		enter_block(writer, append);
 		if (writer->oldest_ns == 0)

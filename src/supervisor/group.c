@@ -220,6 +220,7 @@ static int start(struct group *group, struct child *child)
 	if (group->count == 1)
 		group->fanout = -1;
 	child->heritage.ifindex = group->link.ifindex;
+	child->heritage.mtu = group->link.mtu;
 	r = child_start(child, &purpose);
 	if (r < 0)
 		return log_failure(r, "%s: cannot %s for worker %u", group->interface->name,

@@ -29,6 +29,9 @@ static const uint64_t beat_interval_ns = 900 * NSEC_PER_MSEC;
 /* How often a stopping worker looks whether the kernel has handed the open block over. */
 static const uint64_t drain_interval_ns = 10 * NSEC_PER_MSEC;
 
+/* An Ethernet header with a tag that is still in the bytes. */
+enum { LINK_HEADER_MOST = 18 };
+
 struct worker {
 	const struct heritage *heritage;
 	struct ring *ring;
@@ -295,6 +298,7 @@ static int open_writer(struct worker *worker)
 		.worker = heritage->worker,
 		.link_type = heritage->link_type,
 		.snaplen = (uint32_t)heritage->config->capture.snaplen,
+		.longest = heritage->mtu + LINK_HEADER_MOST,
 		.directory = heritage->directory,
 		.stage = heritage->stage,
 		.record = heritage->record,

@@ -218,6 +218,47 @@ static void a_cut_packet_is_counted_by_what_cut_it(void **state)
 	assert_int_equal(append.truncated_block, 1);
 }
 
+static void what_the_kernel_says_is_counted(void **state)
+{
+	static const struct {
+		uint32_t flag;
+		enum counter counter;
+	} cases[] = {
+		{ 0, COUNTER_COUNT_ },
+		{ PACKET_LOSING, COUNTER_LOSING },
+		{ PACKET_CHECKSUM_PENDING, COUNTER_CHECKSUM_PENDING },
+		{ PACKET_CHECKSUM_VALID, COUNTER_CHECKSUM_VALID },
+		{ PACKET_GSO, COUNTER_GSO },
+		{ PACKET_STAMPED_SOFTWARE, COUNTER_STAMPED_SOFTWARE },
+		{ PACKET_STAMPED_HARDWARE, COUNTER_STAMPED_HARDWARE },
+		{ 1 << 0 | 1 << 1 | 1 << 5 | 1 << 6, COUNTER_COUNT_ },
+	};
+	uint8_t room[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct packet packet = {
+			.bytes = room, .wire_length = 1518, .flags = cases[i].flag
+		};
+		struct append append = { .snaplen = 100, .longest = 1518, .first_ns = UINT64_MAX };
+
+		put(&append, room, &packet);
+		for (int k = 0; k < COUNTER_SAID_COUNT; k++)
+			assert_int_equal(append.said[k], COUNTER_SAID + k == (int)cases[i].counter);
+	}
+}
+
+static void a_frame_longer_than_the_link_takes_is_several(void **state)
+{
+	const struct packet packet = { .bytes = (const uint8_t *)"", .wire_length = 1519 };
+	struct append append = { .snaplen = 100, .longest = 1518, .first_ns = UINT64_MAX };
+	uint8_t room[256];
+
+	(void)state;
+	put(&append, room, &packet);
+	assert_int_equal(append.said[COUNTER_GSO - COUNTER_SAID], 1);
+}
+
 /* ---- the books --------------------------------------------------------------------------- */
 
 static void packets_are_written_once_all_their_bytes_are(void **state)
@@ -437,6 +478,8 @@ int main(void)
 		cmocka_unit_test(a_tag_goes_back_where_it_was),
 		cmocka_unit_test(microseconds_are_cut_down),
 		cmocka_unit_test(a_cut_packet_is_counted_by_what_cut_it),
+		cmocka_unit_test(what_the_kernel_says_is_counted),
+		cmocka_unit_test(a_frame_longer_than_the_link_takes_is_several),
 		cmocka_unit_test(packets_are_written_once_all_their_bytes_are),
 		cmocka_unit_test(there_are_never_more_marks_than_room),
 		cmocka_unit_test(a_stage_never_wraps),
