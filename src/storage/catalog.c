@@ -2,6 +2,7 @@
 #include "storage/catalog.h"
 
 #include "base/cleanup.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,25 +24,10 @@ static void format_time(char text[TIME_LENGTH], uint64_t time_ns)
 	snprintf(text, TIME_LENGTH, "%s.%09uZ", date, (unsigned int)(time_ns % 1000000000U));
 }
 
-/* A JSON string, as RFC 8259 wants it escaped; a name's bytes beyond ASCII pass as they are. */
-static void put_string(FILE *line, const char *text)
-{
-	fputc('"', line);
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fprintf(line, "\\%c", *text);
-		else if ((unsigned char)*text < 0x20)
-			fprintf(line, "\\u%04x", (unsigned char)*text);
-		else
-			fputc(*text, line);
-	}
-	fputc('"', line);
-}
-
 static void put_pair(FILE *line, const char *name, const char *value)
 {
 	fprintf(line, ",\"%s\":", name);
-	put_string(line, value);
+	json_string(line, value);
 }
 
 static void put_time(FILE *line, const char *name, uint64_t time_ns)
@@ -55,7 +41,7 @@ static void put_time(FILE *line, const char *name, uint64_t time_ns)
 static void put_entry(FILE *line, const struct catalog_entry *entry)
 {
 	fputs("{\"file\":", line);
-	put_string(line, entry->file);
+	json_string(line, entry->file);
 	fprintf(line, ",\"inode\":%" PRIu64, entry->inode);
 	put_pair(line, "sensor", entry->sensor);
 	put_pair(line, "interface", entry->interface);

@@ -3,9 +3,11 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "capture/device.h"
 #include "supervisor/journal.h"
 
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +26,18 @@ struct look {
 	bool was_told;
 };
 
+/* A device's drops at the last look; it may be gone, and another there by its name. */
+struct device {
+	unsigned int ifindex; /* 0: none was seen yet */
+	uint64_t dropped;
+};
+
 struct report {
 	const struct config *config;
 	struct ledger *ledger;
 	uint64_t last_ns;
-	struct look *looks; /* one a slot */
+	struct device *devices; /* one an interface */
+	struct look *looks;     /* one a slot */
 };
 
 struct report *report_new(const struct config *config, struct ledger *ledger, uint64_t now_ns)
@@ -42,9 +51,10 @@ struct report *report_new(const struct config *config, struct ledger *ledger, ui
 		.ledger = ledger,
 		.last_ns = now_ns,
 		.looks = calloc(ledger_header(ledger)->slot_count, sizeof(struct look)),
+		.devices = calloc(ledger_header(ledger)->interface_count, sizeof(struct device)),
 	};
-	if (!report->looks) {
-		free(report);
+	if (!report->looks || !report->devices) {
+		report_free(report);
 		return NULL;
 	}
 	return report;
@@ -55,6 +65,7 @@ void report_free(struct report *report)
 	if (!report)
 		return;
 	free(report->looks);
+	free(report->devices);
 	free(report);
 }
 
@@ -199,6 +210,39 @@ static void look_at_interface(
 	}
 }
 
+/* What was lost before the kernel could offer it, since the last look. */
+static uint64_t device_drops(struct device *device, const char *name)
+{
+	const struct device then = *device;
+	struct device now = { .ifindex = if_nametoindex(name) };
+
+	if (now.ifindex == 0 || device_dropped((int)now.ifindex, &now.dropped) < 0)
+		return 0;
+	*device = now;
+	if (then.ifindex == 0)
+		return 0; /* what it had lost before the sensor began is told at the start */
+	/* Made again, or set back: from nothing. */
+	if (then.ifindex != now.ifindex || now.dropped < then.dropped)
+		return now.dropped;
+	return now.dropped - then.dropped;
+}
+
+static void look_at_device(struct report *report, size_t index)
+{
+	struct ledger_interface *interface = ledger_interface(report->ledger, index);
+	uint64_t drops = device_drops(&report->devices[index], interface->name);
+	uint64_t total = atomic_fetch_add(&interface->nic_dropped, drops) + drops;
+	const struct journal_about about = {
+		.interface = interface->name, .drops = &drops, .drops_total = &total
+	};
+
+	if (drops > 0)
+		journal_event(EVENT_DEVICE_DROPS, &about,
+		    "%s: the device lost %" PRIu64
+		    " packets before the kernel could offer them; %" PRIu64 " since the start",
+		    interface->name, drops, total);
+}
+
 /* 1234567 -> "1.23 M"; three digits that matter, as people read rates. */
 static void format_rate(char *text, size_t size, double value)
 {
@@ -224,7 +268,8 @@ static size_t describe_interface(
 {
 	uint64_t packets = 0, bytes = 0, dropped, seen;
 	struct counters sum = { 0 };
-	char packet_rate[24], byte_rate[24];
+	char packet_rate[24], byte_rate[24], device[48] = "";
+	uint64_t nic_dropped = atomic_load(&interface->nic_dropped);
 	enum ledger_state state = (enum ledger_state)atomic_load(&interface->state);
 
 	for (uint32_t i = 0; i < interface->slot_count; i++) {
@@ -239,11 +284,13 @@ static size_t describe_interface(
 	seen = sum.value[COUNTER_SEEN];
 	format_rate(packet_rate, sizeof(packet_rate), (double)packets);
 	format_rate(byte_rate, sizeof(byte_rate), (double)bytes);
+	if (nic_dropped > 0)
+		snprintf(device, sizeof(device), ", the device lost %" PRIu64, nic_dropped);
 	return (size_t)snprintf(text, size,
-	    "%u worker%s on %s%s: %spkt/s, %sB/s, dropped %" PRIu64 " of %" PRIu64 " (%.3f%%)",
+	    "%u worker%s on %s%s: %spkt/s, %sB/s, dropped %" PRIu64 " of %" PRIu64 " (%.3f%%)%s",
 	    interface->slot_count, interface->slot_count == 1 ? "" : "s", interface->name,
 	    state == STATE_WAITING ? " (waiting for it)" : "", packet_rate, byte_rate, dropped,
-	    seen, seen ? 100.0 * (double)dropped / (double)seen : 0.0);
+	    seen, seen ? 100.0 * (double)dropped / (double)seen : 0.0, device);
 }
 
 void report_tick(struct report *report, uint64_t now_ns)
@@ -251,8 +298,10 @@ void report_tick(struct report *report, uint64_t now_ns)
 	char text[900];
 	size_t used = 0;
 
-	for (size_t i = 0; i < report->config->interface_count; i++)
+	for (size_t i = 0; i < report->config->interface_count; i++) {
+		look_at_device(report, i);
 		look_at_interface(report, ledger_interface(report->ledger, i), now_ns);
+	}
 	for (size_t i = 0; i < report->config->interface_count && used < sizeof(text); i++) {
 		if (i > 0)
 			used += (size_t)snprintf(text + used, sizeof(text) - used, "; ");

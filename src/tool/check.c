@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/json.h"
+#include "capture/device.h"
 #include "tool/sensors.h"
 #include "tool/verbs.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
 
 static int check_one(const char *path, const struct sensors_request *request)
 {
@@ -14,6 +20,56 @@ static int check_one(const char *path, const struct sensors_request *request)
 	return status;
 }
 
+/* ---- a device ---------------------------------------------------------------------------- */
+
+static void print_sentence(void *user, const char *sentence)
+{
+	(void)user;
+	puts(sentence);
+}
+
+static void print_text(const struct device_facts *facts)
+{
+	printf("%s: driver %s;", facts->name, facts->driver[0] ? facts->driver : "unknown");
+	for (int i = 0; i < DEVICE_FEATURE_COUNT_; i++)
+		printf(" %s %s%s", device_feature_name((enum device_feature)i),
+		    facts->feature[i] ? "on" : "off", i + 1 < DEVICE_FEATURE_COUNT_ ? "," : "\n");
+	/* One worker: how many there will be is the configuration's to say. */
+	device_advise(facts, 1, print_sentence, NULL);
+}
+
+static void print_json(const struct device_facts *facts)
+{
+	printf("{\"interface\":");
+	json_string(stdout, facts->name);
+	printf(",\"driver\":");
+	json_string(stdout, facts->driver);
+	for (int i = 0; i < DEVICE_FEATURE_COUNT_; i++)
+		printf(",\"%s\":%s", device_feature_name((enum device_feature)i),
+		    facts->feature[i] ? "true" : "false");
+	printf(",\"ring_size\":%" PRIu32 ",\"ring_most\":%" PRIu32 ",\"receive_queues\":%" PRIu32
+	       ",\"nic_dropped\":%" PRIu64 "}\n",
+	    facts->ring_size, facts->ring_most, facts->receive_queues, facts->dropped);
+}
+
+static int check_interface(const struct sensors_request *request)
+{
+	struct device_facts facts;
+	int r = device_look(request->interface, &facts);
+
+	if (r < 0) {
+		fprintf(stderr,
+		    "fancap: %s: cannot look at it: %s; `ip link` names those there are\n",
+		    request->interface, r == -ENODEV ? "no such interface" : strerror(-r));
+		return r == -ENODEV ? EX_UNAVAILABLE : EX_OSERR;
+	}
+	if (request->json)
+		print_json(&facts);
+	else
+		print_text(&facts);
+	return 0;
+}
+
 int verb_check(int argc, char **argv)
 {
 	struct sensors_request request;
@@ -22,9 +78,12 @@ int verb_check(int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (request.help) {
-		puts("usage: fancap check [SENSOR | --config FILE]\n"
-		     "Says every fault of a configuration, as the daemon would at its start.");
+		puts(
+		    "usage: fancap check [SENSOR | --config FILE]\n"
+		    "       fancap check --interface NAME [--json]\n"
+		    "Says every fault of a configuration, as the daemon would at its start; or what a\n"
+		    "device does to packets before they can be captured, and what it lost.");
 		return 0;
 	}
-	return sensors_each(&request, check_one);
+	return request.interface ? check_interface(&request) : sensors_each(&request, check_one);
 }

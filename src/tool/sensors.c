@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-enum { OPTION_CONFIG = 256, OPTION_RUNTIME, OPTION_JSON };
+enum { OPTION_CONFIG = 256, OPTION_RUNTIME, OPTION_JSON, OPTION_INTERFACE };
 
 int sensors_parse(struct sensors_request *ret_request, int argc, char **argv)
 {
@@ -29,6 +29,7 @@ int sensors_parse(struct sensors_request *ret_request, int argc, char **argv)
 		{ "config", required_argument, NULL, OPTION_CONFIG },
 		{ "runtime-directory", required_argument, NULL, OPTION_RUNTIME },
 		{ "json", no_argument, NULL, OPTION_JSON },
+		{ "interface", required_argument, NULL, OPTION_INTERFACE },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -44,6 +45,9 @@ int sensors_parse(struct sensors_request *ret_request, int argc, char **argv)
 		case OPTION_RUNTIME:
 			request.runtime_directory = optarg;
 			break;
+		case OPTION_INTERFACE:
+			request.interface = optarg;
+			break;
 		case OPTION_JSON:
 			request.json = true;
 			break;
@@ -56,6 +60,11 @@ int sensors_parse(struct sensors_request *ret_request, int argc, char **argv)
 	}
 	if (optind < argc)
 		request.sensor = argv[optind++];
+	if (request.interface &&
+	    (request.sensor || request.config || strcmp(argv[0], "check") != 0)) {
+		fprintf(stderr, "fancap: %s: --interface is for `fancap check` alone\n", argv[0]);
+		return EX_USAGE;
+	}
 	if (optind < argc || (request.sensor && request.config)) {
 		fprintf(stderr, "fancap: %s: takes one SENSOR or --config FILE\n", argv[0]);
 		return EX_USAGE;

@@ -12,6 +12,7 @@ struct sensors_request {
 	const char *config; /* NULL: not given */
 	const char *sensor; /* NULL: all of them */
 	const char *runtime_directory;
+	const char *interface; /* a device, instead of a sensor */
 	bool json;
 	bool help;
 };

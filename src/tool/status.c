@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/cleanup.h"
+#include "base/json.h"
 #include "ledger/ledger.h"
 #include "tool/sensors.h"
 #include "tool/verbs.h"
@@ -49,32 +50,18 @@ static void print_json_counters(const struct counters *counters)
 	    counters_waiting(counters));
 }
 
-static void print_json_string(const char *text)
-{
-	putchar('"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			printf("\\%c", *text);
-		else if ((unsigned char)*text < ' ')
-			printf("\\u%04x", (unsigned char)*text);
-		else
-			putchar(*text);
-	}
-	putchar('"');
-}
-
 static void print_json_worker(const struct view *view)
 {
 	const struct ledger_slot *slot = view->slot;
 
 	printf("{\"interface\":");
-	print_json_string(view->interface);
+	json_string(stdout, view->interface);
 	printf(",\"worker\":%" PRIu32 ",\"pid\":%" PRIu32
 	       ",\"state\":\"%s\",\"generation\":%" PRIu32 ",\"file\":",
 	    slot->worker, atomic_load(&slot->pid),
 	    ledger_state_name((enum ledger_state)atomic_load(&slot->state)),
 	    atomic_load(&slot->generation));
-	print_json_string(view->file);
+	json_string(stdout, view->file);
 	printf(",\"file_bytes\":%" PRIu64 ",\"restarts\":%" PRIu64 ",\"takeovers\":%" PRIu64
 	       ",\"gaps\":%" PRIu64 ",\"packets_per_second\":%" PRIu64
 	       ",\"bytes_per_second\":%" PRIu64 ",\"share\":%" PRIu64 ",",
@@ -88,19 +75,36 @@ static void print_json_worker(const struct view *view)
 /* What the whole sensor comes to. */
 struct summary {
 	const char *sensor;
+	const struct ledger *ledger;
+	uint64_t nic_dropped;
 	enum ledger_state state;
 	bool balanced;
 	struct counters total;
 };
 
+static void print_json_interfaces(const struct ledger *ledger)
+{
+	for (uint32_t i = 0; i < ledger_header(ledger)->interface_count; i++) {
+		const struct ledger_interface *interface = ledger_interface(ledger, i);
+
+		printf("%s{\"interface\":", i > 0 ? "," : "");
+		json_string(stdout, interface->name);
+		printf(",\"state\":\"%s\",\"nic_dropped\":%" PRIu64 "}",
+		    ledger_state_name((enum ledger_state)atomic_load(&interface->state)),
+		    atomic_load(&interface->nic_dropped));
+	}
+}
+
 static void print_json(const struct summary *summary, const struct view *views, size_t count)
 {
 	printf("{\"sensor\":");
-	print_json_string(summary->sensor);
+	json_string(stdout, summary->sensor);
 	printf(",\"state\":\"%s\",\"balanced\":%s,\"total\":{", ledger_state_name(summary->state),
 	    summary->balanced ? "true" : "false");
 	print_json_counters(&summary->total);
-	printf("},\"workers\":[");
+	printf(",\"nic_dropped\":%" PRIu64 "},\"interfaces\":[", summary->nic_dropped);
+	print_json_interfaces(summary->ledger);
+	printf("],\"workers\":[");
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			putchar(',');
@@ -138,6 +142,15 @@ static void print_text(const struct summary *summary, const struct view *views, 
 	}
 	print_line("total", &summary->total);
 	putchar('\n');
+	for (uint32_t i = 0; i < ledger_header(summary->ledger)->interface_count; i++) {
+		const struct ledger_interface *interface = ledger_interface(summary->ledger, i);
+		uint64_t dropped = atomic_load(&interface->nic_dropped);
+
+		if (dropped > 0)
+			printf("%s: the device lost %" PRIu64
+			       " packets before the kernel could offer them\n",
+			    interface->name, dropped);
+	}
 }
 
 static bool is_alive(const struct ledger_header *header)
@@ -153,7 +166,7 @@ static int show(const struct ledger *ledger, const struct sensors_request *reque
 	size_t count = header->slot_count;
 	CLEANUP(free_at) struct view *views = calloc(count, sizeof(*views));
 	CLEANUP(free_at) struct ledger_commit *commits = calloc(count, sizeof(*commits));
-	struct summary summary = { .sensor = header->sensor, .balanced = true };
+	struct summary summary = { .sensor = header->sensor, .ledger = ledger, .balanced = true };
 
 	if (!views || !commits)
 		return EX_OSERR;
@@ -167,6 +180,8 @@ static int show(const struct ledger *ledger, const struct sensors_request *reque
 		if (summary.state == STATE_GONE && !counters_are_settled(&views[i].counters))
 			summary.balanced = false;
 	}
+	for (uint32_t i = 0; i < header->interface_count; i++)
+		summary.nic_dropped += atomic_load(&ledger_interface(ledger, i)->nic_dropped);
 	if (atomic_load(&header->imbalance))
 		summary.balanced = false;
 	for (size_t i = 0; i < count && summary.total.value[COUNTER_SEEN] > 0; i++)

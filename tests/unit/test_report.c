@@ -38,6 +38,26 @@ int __wrap_sd_notify(int unset, const char *text)
 	return 1;
 }
 
+/* The device of every interface; no index is none. */
+static unsigned int device_index;
+static uint64_t device_lost;
+
+unsigned int __wrap_if_nametoindex(const char *name);
+int __wrap_device_dropped(int ifindex, uint64_t *ret_dropped);
+
+unsigned int __wrap_if_nametoindex(const char *name)
+{
+	(void)name;
+	return device_index;
+}
+
+int __wrap_device_dropped(int ifindex, uint64_t *ret_dropped)
+{
+	assert_int_equal(ifindex, device_index);
+	*ret_dropped = device_lost;
+	return 0;
+}
+
 static uint64_t number(const uint64_t *value)
 {
 	return value ? *value : UINT64_MAX;
@@ -91,6 +111,8 @@ static int set_up(void **state)
 	config = (struct config) { .interface_count = 1, .fanout = { .mode = FANOUT_HASH } };
 	memset(counters, 0, sizeof(counters));
 	told_count = 0;
+	device_index = 0;
+	device_lost = 0;
 	now_ns = 1000 * NSEC_PER_SEC;
 	report = report_new(&config, ledger, now_ns);
 	return report ? 0 : -1;
@@ -197,6 +219,49 @@ static void counters_that_cannot_be_read_are_as_they_were(void **state)
 	count(0, 0, 0);
 	pass(10);
 	assert_int_equal(told_count, 1);
+}
+
+/* ---- what the device lost ---------------------------------------------------------------- */
+
+static void drops_of_the_device_are_told_from_the_start_on(void **state)
+{
+	(void)state;
+	pass(10); /* no such device yet */
+	device_index = 5;
+	device_lost = 1000; /* before the sensor saw it */
+	pass(10);
+	pass(10);
+	assert_int_equal(told_count, 0);
+	device_lost = 1007;
+	pass(10);
+	assert_int_equal(told_count, 1);
+	assert_int_equal(told[0].event, EVENT_DEVICE_DROPS);
+	assert_int_equal(told[0].drops, 7);
+	assert_int_equal(told[0].drops_total, 7);
+	assert_int_equal(told[0].worker, UINT32_MAX);
+	assert_int_equal(ledger_interface(ledger, 0)->nic_dropped, 7);
+	assert_non_null(strstr(notified, "the device lost 7"));
+	pass(10);
+	assert_int_equal(told_count, 1);
+	assert_non_null(strstr(notified, "the device lost 7"));
+}
+
+static void a_device_that_is_made_again_counts_from_nothing(void **state)
+{
+	(void)state;
+	device_index = 5;
+	device_lost = 1000;
+	pass(10);
+	device_index = 0;
+	pass(10);
+	device_index = 6;
+	device_lost = 3;
+	pass(10);
+	assert_int_equal(told_count, 1);
+	assert_int_equal(told[0].drops, 3);
+	device_lost = 2; /* set back by its driver */
+	pass(10);
+	assert_int_equal(ledger_interface(ledger, 0)->nic_dropped, 5);
 }
 
 /* ---- one-sided --------------------------------------------------------------------------- */
@@ -325,6 +390,8 @@ int main(void)
 		REPORT_TEST(drops_are_told_once_for_a_worker_and_interval),
 		REPORT_TEST(where_there_were_none_nothing_is_told),
 		REPORT_TEST(discards_alone_are_told_by_what_made_them),
+		REPORT_TEST(drops_of_the_device_are_told_from_the_start_on),
+		REPORT_TEST(a_device_that_is_made_again_counts_from_nothing),
 		REPORT_TEST(counters_that_cannot_be_read_are_as_they_were),
 		REPORT_TEST(a_worker_with_twice_its_share_for_a_minute_is_told_of),
 		REPORT_TEST(it_is_told_once_until_it_was_over),
