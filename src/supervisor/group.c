@@ -5,7 +5,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "capture/device.h"
 #include "capture/geometry.h"
 #include "capture/link.h"
 #include "supervisor/journal.h"
@@ -395,25 +394,6 @@ static int prepare_filter(struct group *group)
 	return r;
 }
 
-static void tell_of_device(void *user, const char *sentence)
-{
-	const struct group *group = user;
-	const struct journal_about about = { .interface = group->interface->name };
-
-	journal_event(EVENT_DEVICE, &about, "%s", sentence);
-}
-
-/* Once in a life: it is the same each time, and a link may come and go. */
-static void look_at_device(struct group *group)
-{
-	struct device_facts facts;
-
-	if (group->has_ever_run || group->link.is_loopback ||
-	    device_look(group->interface->name, &facts) < 0)
-		return;
-	device_advise(&facts, group->interface->workers, tell_of_device, group);
-}
-
 int group_begin(struct group *group)
 {
 	uint32_t link_type;
@@ -434,7 +414,9 @@ int group_begin(struct group *group)
 	r = prepare_filter(group);
 	if (r < 0)
 		return r;
-	look_at_device(group);
+	/* Once in a life: a link may come and go, and says the same each time. */
+	if (!group->has_ever_run && !group->link.is_loopback)
+		news_device(group);
 	group->has_begun = true;
 	group->is_down = false;
 	set_state(group, STATE_STARTING);

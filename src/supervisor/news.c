@@ -2,6 +2,7 @@
 #include "supervisor/news.h"
 
 #include "base/log.h"
+#include "capture/device.h"
 #include "storage/catalog.h"
 #include "supervisor/journal.h"
 
@@ -88,4 +89,20 @@ void news_damaged(struct group *group, struct child *child, const struct message
 	    "%s: worker %u found a ring block that does not hold together; the %" PRIu64
 	    " packets that it lacks are discarded, as those of others will be",
 	    group->interface->name, child->heritage.worker, missing);
+}
+
+static void tell_of_device(void *user, const char *sentence)
+{
+	const struct group *group = user;
+	const struct journal_about about = { .interface = group->interface->name };
+
+	journal_event(EVENT_DEVICE, &about, "%s", sentence);
+}
+
+void news_device(struct group *group)
+{
+	struct device_facts facts;
+
+	if (device_look(group->interface->name, &facts) == 0)
+		device_advise(&facts, group->interface->workers, tell_of_device, group);
 }

@@ -18,3 +18,6 @@ void news_works(struct group *group, struct child *child, const struct message *
 
 /* A ring block does not hold together. */
 void news_damaged(struct group *group, struct child *child, const struct message *message);
+
+/* What its device does to packets, and what it lost. */
+void news_device(struct group *group);

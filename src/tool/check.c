@@ -78,11 +78,11 @@ int verb_check(int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (request.help) {
-		puts(
-		    "usage: fancap check [SENSOR | --config FILE]\n"
-		    "       fancap check --interface NAME [--json]\n"
-		    "Says every fault of a configuration, as the daemon would at its start; or what a\n"
-		    "device does to packets before they can be captured, and what it lost.");
+		puts("usage: fancap check [SENSOR | --config FILE]\n"
+		     "       fancap check --interface NAME [--json]\n"
+		     "Says every fault of a configuration, as the daemon would at its start; or\n"
+		     "what a device does to packets before they can be captured, and what it\n"
+		     "lost.");
 		return 0;
 	}
 	return request.interface ? check_interface(&request) : sensors_each(&request, check_one);
