@@ -47,11 +47,9 @@ static inline void append_packet(struct append *append, const struct packet *pac
 	append_said(append, packet);
 	append->first_ns = packet->time_ns < append->first_ns ? packet->time_ns : append->first_ns;
 	append->last_ns = packet->time_ns > append->last_ns ? packet->time_ns : append->last_ns;
-	if (__builtin_expect(
-		packet->captured_length < packet->wire_length || captured < packet->captured_length,
-		0)) {
+	if (__builtin_expect(captured < pcap_wire(packet), 0)) {
 		/* The kernel does not say why it cut: our snaplen, or the end of the block. */
-		if (captured >= append->snaplen || packet->captured_length >= append->snaplen)
+		if (captured >= append->snaplen)
 			append->truncated_snaplen++;
 		else
 			append->truncated_block++;

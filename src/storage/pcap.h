@@ -37,6 +37,12 @@ static inline uint32_t pcap_captured(const struct packet *packet, uint32_t snapl
 	return length < snaplen ? length : snaplen;
 }
 
+/* The length on the wire: a tag put back counts. */
+static inline uint32_t pcap_wire(const struct packet *packet)
+{
+	return packet->wire_length + (packet->flags & PACKET_HAS_TAG ? (uint32_t)VLAN_TAG_SIZE : 0);
+}
+
 /* A tag goes back between the addresses and the type, in the one copy that is made anyway. */
 static inline void pcap_copy_tagged(uint8_t *to, const struct packet *packet, uint32_t captured)
 {
@@ -66,8 +72,7 @@ static inline size_t pcap_put(
 		.seconds = (uint32_t)(packet->time_ns / 1000000000U),
 		.fraction = microseconds ? fraction / 1000 : fraction,
 		.captured_length = captured,
-		.wire_length = packet->wire_length +
-			       (packet->flags & PACKET_HAS_TAG ? (uint32_t)VLAN_TAG_SIZE : 0),
+		.wire_length = pcap_wire(packet),
 	};
 
 	memcpy(to, &record, sizeof(record));

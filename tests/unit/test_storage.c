@@ -259,6 +259,27 @@ static void a_frame_longer_than_the_link_takes_is_several(void **state)
 	assert_int_equal(append.said[COUNTER_GSO - COUNTER_SAID], 1);
 }
 
+/* Whole as the kernel gave it, and too long with its tag. */
+static void a_packet_cut_by_its_tag_is_counted(void **state)
+{
+	static const uint8_t bytes[200];
+	struct packet packet = {
+		.bytes = bytes, .captured_length = 96, .wire_length = 96, .flags = PACKET_HAS_TAG
+	};
+	struct append append = { .snaplen = 100, .first_ns = UINT64_MAX };
+	uint8_t room[256];
+
+	(void)state;
+	put(&append, room, &packet);
+	assert_int_equal(append.truncated_snaplen, 0);
+	for (uint32_t length = 97; length <= 100; length++) {
+		packet.captured_length = packet.wire_length = length;
+		put(&append, room, &packet);
+	}
+	assert_int_equal(append.truncated_snaplen, 4);
+	assert_int_equal(append.truncated_block, 0);
+}
+
 /* ---- the books --------------------------------------------------------------------------- */
 
 static void packets_are_written_once_all_their_bytes_are(void **state)
@@ -478,6 +499,7 @@ int main(void)
 		cmocka_unit_test(a_tag_goes_back_where_it_was),
 		cmocka_unit_test(microseconds_are_cut_down),
 		cmocka_unit_test(a_cut_packet_is_counted_by_what_cut_it),
+		cmocka_unit_test(a_packet_cut_by_its_tag_is_counted),
 		cmocka_unit_test(what_the_kernel_says_is_counted),
 		cmocka_unit_test(a_frame_longer_than_the_link_takes_is_several),
 		cmocka_unit_test(packets_are_written_once_all_their_bytes_are),
