@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct segment {
 	int fd;
@@ -75,8 +76,12 @@ int segment_create(struct segment **ret_segment, int directory, const char *name
 	if (r < 0)
 		return r;
 	/* Who held it before us, or removed it meanwhile, took it for what an earlier life left. */
-	if (flock(segment->fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EEXIST : -errno;
+	if (flock(segment->fd, LOCK_EX | LOCK_NB) < 0) {
+		r = errno == EWOULDBLOCK ? -EEXIST : -errno;
+		if (r != -EEXIST)
+			(void)segment_remove(segment);
+		return r;
+	}
 	if (fstat(segment->fd, &status) < 0)
 		return -errno;
 	if (status.st_nlink == 0)
@@ -127,7 +132,7 @@ int segment_open(struct segment **ret_segment, int directory, const char *name, 
 		return -ENOMEM;
 	segment->inode = inode;
 	segment->fd = open_inode(directory, segment->path, inode);
-	if (segment->fd < 0) {
+	if (segment->fd < 0 && final) {
 		segment->fd = open_inode(directory, final, inode);
 		take_final(segment, final);
 	}
@@ -234,14 +239,45 @@ static int sync_directory(const struct segment *segment)
 	return 0;
 }
 
+static bool is_same(const struct segment *segment, const char *name)
+{
+	struct stat status;
+
+	return fstatat(segment->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       status.st_ino == segment->inode;
+}
+
+/* NFS and others know no rename that overwrites nothing; a link overwrites nothing either. */
+static int link_name(const struct segment *segment, const char *final)
+{
+	int at = segment->directory;
+
+	/* A life that was killed between the two steps has linked it before. */
+	if (linkat(at, segment->path, at, final, 0) < 0 &&
+	    (errno != EEXIST || !is_same(segment, final)))
+		return -errno;
+	return unlinkat(at, segment->path, 0) < 0 ? -errno : 0;
+}
+
+static int give_name(const struct segment *segment, const char *final)
+{
+	int at = segment->directory;
+
+	if (renameat2(at, segment->path, at, final, RENAME_NOREPLACE) == 0)
+		return 0;
+	return errno == EINVAL ? link_name(segment, final) : -errno;
+}
+
 int segment_publish(struct segment *segment, const char *final, enum sync_policy sync)
 {
+	int r;
+
 	if (sync != SYNC_NONE && fsync(segment->fd) < 0)
 		return -errno;
 	if (!segment->is_published) {
-		if (renameat2(segment->directory, segment->path, segment->directory, final,
-			RENAME_NOREPLACE) < 0)
-			return -errno;
+		r = give_name(segment, final);
+		if (r < 0)
+			return r;
 		take_final(segment, final);
 	}
 	return sync == SYNC_NONE ? 0 : sync_directory(segment);

@@ -26,8 +26,8 @@ int segment_create(struct segment **ret_segment, int directory, const char *name
 void segment_remove_orphan(int directory, const char *name);
 
 /*
- * Open the NAME.part of an earlier life, or what FINAL is where that life had published it so.
- * Returns 0, or -ENOENT where neither is there with this inode.
+ * Open the NAME.part of an earlier life, or what FINAL is where that life may have published it
+ * so; NULL: it had not.  Returns 0, or -ENOENT where neither is there with this inode.
  */
 int segment_open(struct segment **ret_segment, int directory, const char *name, const char *final,
     uint64_t inode);

@@ -30,6 +30,7 @@ struct course {
 	unsigned int writes, fail_at; /* the write that finds the disk full; 0: none */
 	bool steal;                   /* somebody takes each final name once, at the last moment */
 	bool stolen;
+	bool no_flags;          /* of renameat2(2): the file is linked to its name */
 	unsigned int tick_each; /* the quiet tail is written after so many blocks; 0: never */
 };
 
@@ -122,6 +123,25 @@ int __wrap_segment_publish(struct segment *segment, const char *final, enum sync
 	}
 	r = __real_segment_publish(segment, final, sync);
 	step();
+	return r;
+}
+
+int __real_renameat2(int from_at, const char *from, int to_at, const char *to, unsigned int flags);
+int __wrap_renameat2(int from_at, const char *from, int to_at, const char *to, unsigned int flags);
+int __wrap_renameat2(int from_at, const char *from, int to_at, const char *to, unsigned int flags)
+{
+	errno = EINVAL;
+	return course->no_flags ? -1 : __real_renameat2(from_at, from, to_at, to, flags);
+}
+
+int __real_linkat(int from_at, const char *from, int to_at, const char *to, int flags);
+int __wrap_linkat(int from_at, const char *from, int to_at, const char *to, int flags);
+int __wrap_linkat(int from_at, const char *from, int to_at, const char *to, int flags)
+{
+	int r = __real_linkat(from_at, from, to_at, to, flags), error = errno;
+
+	step();
+	errno = error;
 	return r;
 }
 
@@ -340,6 +360,14 @@ static void while_names_are_taken(void **state)
 	kill_everywhere(&plan, 4);
 }
 
+static void while_names_are_linked(void **state)
+{
+	const struct course plan = { .no_flags = true, .steal = true };
+
+	(void)state;
+	kill_everywhere(&plan, 4);
+}
+
 static void while_files_are_synced(void **state)
 {
 	const struct course plan = { 0 };
@@ -366,6 +394,7 @@ int main(void)
 		KILL_TEST(at_each_step),
 		KILL_TEST(at_each_step_and_again),
 		KILL_TEST(while_names_are_taken),
+		KILL_TEST(while_names_are_linked),
 		KILL_TEST(while_files_are_synced),
 		KILL_TEST(while_the_disk_is_full),
 	};

@@ -349,10 +349,13 @@ static void a_stage_never_wraps(void **state)
 
 static char path[64];
 static int directory = -1;
+/* What the file system refuses; 0: nothing. */
+static int rename_error, lock_error;
 
 static int make_directory(void **state)
 {
 	(void)state;
+	rename_error = lock_error = 0;
 	strcpy(path, "/tmp/fancap-storage-XXXXXX");
 	if (!mkdtemp(path))
 		return -1;
@@ -373,6 +376,22 @@ static int remove_directory(void **state)
 static bool is_there(const char *name)
 {
 	return faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int __real_renameat2(int from_at, const char *from, int to_at, const char *to, unsigned int flags);
+int __wrap_renameat2(int from_at, const char *from, int to_at, const char *to, unsigned int flags);
+int __wrap_renameat2(int from_at, const char *from, int to_at, const char *to, unsigned int flags)
+{
+	errno = rename_error;
+	return errno ? -1 : __real_renameat2(from_at, from, to_at, to, flags);
+}
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation)
+{
+	errno = lock_error;
+	return errno ? -1 : __real_flock(fd, operation);
 }
 
 static void a_file_gets_its_name_once_it_is_whole(void **state)
@@ -407,6 +426,45 @@ static void nothing_is_overwritten(void **state)
 	assert_int_equal(segment_publish(segment, "c-1.pcap", SYNC_NONE), 0);
 	assert_int_equal(segment_create(&other, directory, "c.pcap"), -EEXIST);
 	segment_close(segment);
+}
+
+/* NFS and others know no rename that overwrites nothing. */
+static void a_file_gets_its_name_where_renames_take_no_flags(void **state)
+{
+	struct segment *segment = NULL;
+	struct stat status;
+
+	(void)state;
+	assert_int_equal(segment_create(&segment, directory, "h.pcap"), 0);
+	close(openat(directory, "h.pcap", O_CREAT | O_WRONLY, 0600));
+	rename_error = EINVAL;
+	assert_int_equal(segment_publish(segment, "h.pcap", SYNC_NONE), -EEXIST);
+	assert_true(is_there("h.pcap.part"));
+	/* As a life leaves it that is killed between its two steps. */
+	assert_int_equal(linkat(directory, "h.pcap.part", directory, "h-1.pcap", 0), 0);
+	assert_int_equal(segment_publish(segment, "h-1.pcap", SYNC_NONE), 0);
+	rename_error = 0;
+	assert_true(segment_is_published(segment));
+	assert_false(is_there("h.pcap.part"));
+	assert_int_equal(fstatat(directory, "h-1.pcap", &status, 0), 0);
+	assert_int_equal(status.st_ino, segment_inode(segment));
+	assert_int_equal(status.st_nlink, 1);
+	segment_close(segment);
+}
+
+static void a_file_that_cannot_be_held_is_not_left(void **state)
+{
+	struct segment *segment = NULL;
+
+	(void)state;
+	lock_error = ENOLCK;
+	assert_int_equal(segment_create(&segment, directory, "i.pcap"), -ENOLCK);
+	assert_false(is_there("i.pcap.part"));
+	/* Another's, by now. */
+	lock_error = EWOULDBLOCK;
+	assert_int_equal(segment_create(&segment, directory, "i.pcap"), -EEXIST);
+	lock_error = 0;
+	assert_true(is_there("i.pcap.part"));
 }
 
 static void no_link_is_followed(void **state)
@@ -507,6 +565,8 @@ int main(void)
 		cmocka_unit_test(a_stage_never_wraps),
 		FILE_TEST(a_file_gets_its_name_once_it_is_whole),
 		FILE_TEST(nothing_is_overwritten),
+		FILE_TEST(a_file_gets_its_name_where_renames_take_no_flags),
+		FILE_TEST(a_file_that_cannot_be_held_is_not_left),
 		FILE_TEST(no_link_is_followed),
 		FILE_TEST(an_earlier_life_is_found_by_its_inode),
 		FILE_TEST(only_an_empty_file_that_nobody_holds_is_an_orphan),
