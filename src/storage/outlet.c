@@ -300,6 +300,8 @@ int outlet_flush_tail(struct outlet *outlet)
 	enter_storage(outlet);
 	r = segment_write_tail(outlet->segment, stage_at(outlet->stage, books->flushed),
 	    books->filled - books->flushed, books->flushed - books->open.start);
+	if (r >= 0 && outlet->seat.output->sync == SYNC_BLOCK)
+		r = segment_sync(outlet->segment);
 	if (leave_storage(outlet, r) < 0)
 		refuse(outlet, r, "cannot write to the file");
 	else
@@ -335,14 +337,16 @@ static void resume(struct outlet *outlet)
 	}
 	r = final_name(final, segment);
 	if (r >= 0)
-		r = segment_open(
-		    &outlet->segment, outlet->seat.directory, segment->name, final, segment->inode);
+		r = segment_open(&outlet->segment, outlet->seat.directory, segment->name,
+		    was_closing ? final : NULL, segment->inode);
 	if (r == -ENOENT && was_closing && segment->packets == 0) {
 		forget(outlet); /* it was removed as it should be */
 		return;
 	}
 	if (r < 0) {
 		refuse(outlet, r, "the file of the worker's earlier life is not there");
+		/* Which says nothing about new ones. */
+		outlet->retry_ns = 0;
 		return;
 	}
 	outlet->tailed = books->flushed;

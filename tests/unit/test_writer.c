@@ -2,12 +2,14 @@
 #include "support/cmocka.h"
 
 #include "ledger/ledger.h"
+#include "storage/segment.h"
 #include "storage/writer.h"
 #include "support/writer_stand.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -157,6 +159,73 @@ static void quiet_traffic_reads_well_after_the_tail(void **state)
 	writer_close(writer);
 }
 
+static unsigned int syncs;
+
+int __real_segment_sync(struct segment *segment);
+int __wrap_segment_sync(struct segment *segment);
+int __wrap_segment_sync(struct segment *segment)
+{
+	syncs++;
+	return __real_segment_sync(segment);
+}
+
+static void each_write_is_synced_where_that_is_asked_for(void **state)
+{
+	struct writer *writer = NULL;
+
+	(void)state;
+	stand.output.sync = SYNC_BLOCK;
+	syncs = 0;
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
+	store(writer, 1, 3);
+	writer_tick(writer, UINT64_C(2000000000), start_ns);
+	assert_int_equal(syncs, 1);
+	store(writer, 2, STAND_STAGE / 2 / STAND_PACKET);
+	assert_int_equal(syncs, 2);
+	writer_finish(writer, CAUSE_STOPPED);
+	writer_close(writer);
+}
+
+/* An earlier life's file was taken away: that says nothing about what the storage takes now. */
+static void a_file_taken_away_costs_no_new_packet(void **state)
+{
+	struct writer *writer = NULL;
+
+	(void)state;
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
+	store(writer, 1, 3);
+	writer_close(writer);
+	assert_int_equal(unlinkat(stand.seat.directory, "s-0-2023.pcap.part", 0), 0);
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
+	assert_int_equal(stand.shared->refused, 1);
+	store(writer, 2, 3);
+	writer_finish(writer, CAUSE_STOPPED);
+	assert_int_equal(stand.shared->works, 1);
+	assert_int_equal(books(writer)[COUNTER_DISCARDED], 3);
+	check_file("s-0-2023.pcap", 2, 1, 3);
+	writer_close(writer);
+}
+
+/* By hand, while it was open: nothing more is written to it, and nothing counted as if it were. */
+static void a_file_named_by_others_is_not_gone_on_with(void **state)
+{
+	struct writer *writer = NULL;
+
+	(void)state;
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
+	store(writer, 1, 3);
+	writer_close(writer);
+	assert_int_equal(renameat(stand.seat.directory, "s-0-2023.pcap.part", stand.seat.directory,
+			     "s-0-2023.pcap"),
+	    0);
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
+	writer_finish(writer, CAUSE_STOPPED);
+	assert_int_equal(books(writer)[COUNTER_WRITTEN], 0);
+	assert_int_equal(books(writer)[COUNTER_DISCARDED], 3);
+	assert_int_equal(stand.shared->finished, 0);
+	writer_close(writer);
+}
+
 /* Half a minute before the full minute, by UTC; also in a life that only found the file. */
 static void an_interval_ends_by_the_clock_in_every_life(void **state)
 {
@@ -267,6 +336,9 @@ int main(void)
 		WRITER_TEST(a_file_is_never_empty_of_packets),
 		WRITER_TEST(size_and_packets_rotate_between_blocks),
 		WRITER_TEST(quiet_traffic_reads_well_after_the_tail),
+		WRITER_TEST(each_write_is_synced_where_that_is_asked_for),
+		WRITER_TEST(a_file_taken_away_costs_no_new_packet),
+		WRITER_TEST(a_file_named_by_others_is_not_gone_on_with),
 		WRITER_TEST(an_interval_ends_by_the_clock_in_every_life),
 		WRITER_TEST(where_no_file_can_be_made_packets_are_counted),
 		WRITER_TEST(a_writer_killed_at_any_moment_is_gone_on_with),
