@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/device.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 
 #include <errno.h>
@@ -116,23 +117,24 @@ static void close_netlink(struct mnl_socket *socket)
 
 DEFINE_CLEANUP(struct mnl_socket *, close_netlink)
 
-static int take_statistics(const struct nlmsghdr *header, void *user)
+static int take_statistics(const struct nlattr *attribute, void *user)
 {
 	uint64_t *dropped = user;
-	const struct nlattr *attribute;
-	struct rtnl_link_stats64 statistics;
+	struct rtnl_link_stats64 statistics = { 0 };
+	/* An older kernel's has fewer fields, but these. */
+	size_t length = LEAST(sizeof(statistics), (size_t)mnl_attr_get_payload_len(attribute));
 
-	mnl_attr_for_each(attribute, header, sizeof(struct if_stats_msg))
-	{
-		/* An older kernel's has fewer fields, but these. */
-		size_t most = sizeof(statistics), length = mnl_attr_get_payload_len(attribute);
+	if (mnl_attr_get_type(attribute) != IFLA_STATS_LINK_64)
+		return MNL_CB_OK;
+	memcpy(&statistics, mnl_attr_get_payload(attribute), length);
+	*dropped = statistics.rx_dropped + statistics.rx_missed_errors;
+	return MNL_CB_OK;
+}
 
-		if (mnl_attr_get_type(attribute) != IFLA_STATS_LINK_64)
-			continue;
-		memset(&statistics, 0, sizeof(statistics));
-		memcpy(&statistics, mnl_attr_get_payload(attribute), length < most ? length : most);
-		*dropped = statistics.rx_dropped + statistics.rx_missed_errors;
-	}
+static int take_answer(const struct nlmsghdr *header, void *user)
+{
+	if (mnl_attr_parse(header, sizeof(struct if_stats_msg), take_statistics, user) < 0)
+		return MNL_CB_ERROR;
 	return MNL_CB_OK;
 }
 
@@ -155,8 +157,8 @@ int device_dropped(int ifindex, uint64_t *ret_dropped)
 	    mnl_socket_sendto(socket, header, header->nlmsg_len) < 0)
 		return -errno;
 	n = mnl_socket_recvfrom(socket, buffer, sizeof(buffer));
-	if (n < 0 || mnl_cb_run(buffer, (size_t)n, 1, mnl_socket_get_portid(socket),
-			 take_statistics, ret_dropped) < 0)
+	if (n < 0 || mnl_cb_run(buffer, (size_t)n, 1, mnl_socket_get_portid(socket), take_answer,
+			 ret_dropped) < 0)
 		return -errno;
 	return 0;
 }
