@@ -26,6 +26,7 @@ void block_walk_begin(struct block_walk *walk, const void *block, size_t size)
 	if (size < sizeof(*head))
 		return;
 	walk->packets_left = head->hdr.bh1.num_pkts;
+	walk->flags = head->hdr.bh1.block_status & TP_STATUS_LOSING;
 	if (head->hdr.bh1.offset_to_first_pkt >= sizeof(*head))
 		walk->offset = LEAST(size, head->hdr.bh1.offset_to_first_pkt);
 }
@@ -75,7 +76,7 @@ int block_walk_next(struct block_walk *walk, struct packet *ret_packet)
 		.bytes = at + head.tp_mac,
 		.captured_length = head.tp_snaplen,
 		.wire_length = head.tp_len,
-		.flags = head.tp_status,
+		.flags = head.tp_status | walk->flags,
 	};
 	if (head.tp_status & TP_STATUS_VLAN_VALID)
 		take_tag(ret_packet, &head);

@@ -17,6 +17,7 @@ struct block_walk {
 	size_t size;
 	size_t offset; /* of the next packet */
 	uint32_t packets_left;
+	uint32_t flags; /* of each of them, where the kernel says it of the block alone */
 };
 
 /* How many packets a block says it holds; 0 is possible. */

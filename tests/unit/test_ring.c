@@ -374,6 +374,34 @@ static void blocks_come_in_their_order_round_after_round(void **state)
 	close_members(1);
 }
 
+/* The kernel says so of blocks, until its count of drops is read. */
+static void packets_after_drops_say_so(void **state)
+{
+	const struct numbered_plan flood = { .count = 400, .size = 8000, .flows = 1 };
+	const struct numbered_plan after = { .first = 1000, .count = 20, .size = 8000, .flows = 1 };
+	const struct numbered_plan later = { .first = 2000, .count = 20, .size = 8000, .flows = 1 };
+	uint64_t walked;
+
+	(void)state;
+	open_members(FANOUT_HASH, 1);
+	assert_int_equal(filter_attach(members[0].fd, &everything), 0);
+	send_numbers(OWN_FAR, &flood);
+	listener_read(&members[0]);
+	walked = members[0].walked;
+	assert_true(walked > 0 && walked < flood.count);
+	send_numbers(OWN_FAR, &after);
+	assert_int_equal(listeners_drain(members, 1, walked + after.count), walked + after.count);
+	assert_int_equal(members[0].last[0].flags & PACKET_LOSING, 0);
+	assert_int_equal(members[0].last[1000].flags & PACKET_LOSING, PACKET_LOSING);
+	assert_int_equal(filter_attach(members[0].fd, &everything), 0);
+	send_numbers(OWN_FAR, &later);
+	walked += after.count + later.count;
+	assert_int_equal(listeners_drain(members, 1, walked), walked);
+	assert_int_equal(members[0].last[2000].flags & PACKET_LOSING, 0);
+	assert_true(members[0].dropped > 0);
+	listener_close(&members[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +413,7 @@ int main(void)
 		cmocka_unit_test(a_second_group_on_the_interface_sees_all_again),
 		cmocka_unit_test(a_mode_of_no_type_is_refused),
 		cmocka_unit_test(blocks_come_in_their_order_round_after_round),
+		cmocka_unit_test(packets_after_drops_say_so),
 	};
 
 	if (own_namespace_enter() < 0)
