@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "config/config.h"
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * A program of classic BPF that picks the member of a fanout group for each packet: what it returns
+ * is taken modulo the members.
+ */
+struct program {
+	struct sock_filter *instructions;
+	size_t count;
+};
+
+/* Whether a mode (enum fanout_mode) is one of those that a program runs. */
+bool program_runs(unsigned int mode);
+
+/*
+ * Make the program of a mode, for an interface whose packets have a link header of so many bytes.
+ * Returns 0, -EOPNOTSUPP for the kernel's own modes, or another negative errno; a fault of the
+ * user's file is not told here, but by program_read().
+ */
+int program_make(struct program *ret_program, const struct fanout_config *config, size_t header);
+
+/*
+ * Give it to the group of this socket, in one step, in place of what was there.  Blocks until no
+ * packet is under way by the old one.  Returns 0 or a negative errno.
+ */
+int program_attach(int fd, const struct program *program);
+
+/* Free the instructions and leave an empty program. */
+void program_release(struct program *program);
