@@ -4,6 +4,7 @@
 #include "base/array.h"
 
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <net/if_arp.h>
 
 enum {
@@ -37,4 +38,9 @@ int link_type_of(uint16_t arphrd, uint32_t *ret_link_type)
 		return 0;
 	}
 	return -EOPNOTSUPP;
+}
+
+size_t link_header_length(uint16_t arphrd)
+{
+	return arphrd == ARPHRD_ETHER || arphrd == ARPHRD_LOOPBACK ? ETH_HLEN : 0;
 }

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "capture/filter.h"
+#include "capture/program.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -104,15 +105,15 @@ static int fanout_type(const struct ring_seat *seat, uint16_t *ret_type)
 	} modes[] = {
 		[FANOUT_HASH] = { true, PACKET_FANOUT_HASH },
 		[FANOUT_LB] = { true, PACKET_FANOUT_LB },
-		[FANOUT_CPU] = { true, PACKET_FANOUT_CPU },
-		[FANOUT_QUEUE] = { true, PACKET_FANOUT_QM },
-		[FANOUT_RANDOM] = { true, PACKET_FANOUT_RND },
 		[FANOUT_ROLLOVER] = { true, PACKET_FANOUT_ROLLOVER },
 	};
 
-	if (seat->mode >= COUNT_OF(modes) || !modes[seat->mode].is_known)
+	if (program_runs(seat->mode))
+		*ret_type = PACKET_FANOUT_CBPF;
+	else if (seat->mode < COUNT_OF(modes) && modes[seat->mode].is_known)
+		*ret_type = modes[seat->mode].type;
+	else
 		return -EOPNOTSUPP;
-	*ret_type = modes[seat->mode].type;
 	if (seat->rollover)
 		*ret_type |= PACKET_FANOUT_FLAG_ROLLOVER;
 	if (seat->group == RING_NEW_GROUP)

@@ -155,6 +155,22 @@ void config_faults_add(
 	va_end(arguments);
 }
 
+void config_faults_add_elsewhere(
+    struct config_faults *faults, const char *key, const char *path, size_t line, const char *text)
+{
+	struct fault_place place;
+	char at[24] = "", *whole;
+
+	if (!find_either(faults, key, NULL, &place))
+		return;
+	if (line > 0)
+		snprintf(at, sizeof(at), ":%zu", line);
+	if (asprintf(&whole, "%s%s: %s: %s", path, at, key, text) < 0)
+		return;
+	faults->errors++;
+	add(faults, whole);
+}
+
 void config_faults_warn(
     struct config_faults *faults, const char *key, const char *other, const char *format, ...)
 {
@@ -303,8 +319,27 @@ static void check_interface(struct config_faults *faults, const struct config *c
 	}
 }
 
+static void check_program(struct config_faults *faults, const struct fanout_config *fanout)
+{
+	static const char *const key = "fanout.program";
+
+	if (fanout->mode != FANOUT_PROGRAM) {
+		if (fanout->program[0])
+			config_faults_warn(
+			    faults, key, NULL, "is not used; fanout.mode: program uses it");
+		return;
+	}
+	if (fanout->program[0] == 0)
+		config_faults_add(faults, key, "fanout.mode",
+		    "is missing; a file with a program, which fanout.mode: program needs");
+	else if (fanout->program[0] != '/')
+		config_faults_add(faults, key, NULL, "\"%.200s\" is not absolute; a path from /",
+		    fanout->program);
+}
+
 void faults_check_config(struct config_faults *faults, const struct config *config)
 {
+	check_program(faults, &config->fanout);
 	check_stage(faults, config);
 	check_directory(faults, config->output.directory);
 	check_name(faults, config->output.name);

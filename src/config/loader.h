@@ -31,7 +31,14 @@ void config_free(struct config *config);
 void config_faults_add(struct config_faults *faults, const char *key, const char *other,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* The same for a word that does not make the file wrong. */
+/*
+ * Add a fault of a file that a key names, as "PATH:LINE: key: text"; line 0 is the file itself.
+ * Each is added, unless the key itself has a fault.
+ */
+void config_faults_add_elsewhere(
+    struct config_faults *faults, const char *key, const char *path, size_t line, const char *text);
+
+/* As config_faults_add(), for a word that does not make the file wrong. */
 void config_faults_warn(struct config_faults *faults, const char *key, const char *other,
     const char *format, ...) __attribute__((format(printf, 4, 5)));
 

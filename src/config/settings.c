@@ -156,8 +156,8 @@ static int parse_text(
 
 /* clang-format off */
 const struct setting settings[] = {
-	{ "fanout.mode",          WORD(fanout.mode, mode_words), .initial = "hash", .later = LATER(FANOUT_FLOW) | LATER(FANOUT_PROGRAM), .reload = RELOAD_REFUSED, .help = "how packets are shared out among the workers" },
-	{ "fanout.program",       TEXT(fanout.program), .initial = "", .only_default = true, .reload = RELOAD_NEW_SOCKETS, .help = "a file with a classic BPF program" },
+	{ "fanout.mode",          WORD(fanout.mode, mode_words), .initial = "flow", .reload = RELOAD_REFUSED, .help = "how packets are shared out among the workers" },
+	{ "fanout.program",       TEXT(fanout.program), .initial = "", .most = 3000, .reload = RELOAD_NEW_SOCKETS, .help = "a file with a classic BPF program" },
 	{ "fanout.rollover",      BOOL(fanout.rollover), .initial = "false", .reload = RELOAD_REFUSED, .help = "when a ring is full, offer the packet to the next" },
 	{ "ring.memory",          SIZE(ring.memory), .initial = "64MiB", .least = 8192, .most = UINT64_C(1) << 44, .reload = RELOAD_NEW_SOCKETS, .help = "a size such as 64MiB, of one worker's ring, at least two blocks" },
 	{ "ring.block_size",      SIZE(ring.block_size), .initial = "1MiB", .least = 4096, .most = UINT64_C(1) << 30, .reload = RELOAD_NEW_SOCKETS, .help = "a size from 4KiB to 1GiB, a multiple of the page" },

@@ -16,9 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a start may take for one filter, on a machine that is busy. */
-static const uint64_t filter_extension_us = 30000000;
-
 const struct group_limits group_limits = {
 	/* A ring of 512 MiB took up to 1.6 s on an idle machine (KERNEL.md, Memory). */
 	.opening = 60 * NSEC_PER_SEC,
@@ -43,7 +40,7 @@ static enum ledger_state state_of(const struct group *group)
 
 static int arm(struct group *group, struct child *child)
 {
-	int r = filter_attach(child->socket, &group->filter);
+	int r = filter_attach(child->socket, &group->intake.filter);
 
 	if (r < 0)
 		return log_failure(r, "%s: cannot attach the filter of worker %u",
@@ -51,6 +48,31 @@ static int arm(struct group *group, struct child *child)
 	child_set_state(child, STATE_RUNNING);
 	child_command(child, MESSAGE_RUN, 0);
 	return 0;
+}
+
+/*
+ * The program goes first: without one all packets are the first member's.  A group in which nobody
+ * was left has none any more, so that each who comes brings it.
+ */
+static void arm_all(struct group *group)
+{
+	bool is_shared_out = false;
+
+	for (size_t i = 0; i < group->count; i++) {
+		struct child *child = &group->children[i];
+		int r = 0;
+
+		if (child_state(child) != STATE_ARMED)
+			continue;
+		if (!is_shared_out)
+			r = intake_share_out(&group->intake, child->socket);
+		is_shared_out = r >= 0;
+		if (r < 0)
+			(void)log_failure(r, "%s: cannot give the fanout group its program",
+			    group->interface->name);
+		if (r < 0 || arm(group, child) < 0)
+			child_kill(child);
+	}
 }
 
 static bool all_are(const struct group *group, enum ledger_state state)
@@ -85,10 +107,7 @@ static void advance(struct group *group)
 	}
 	if (!group->runs && !all_are(group, STATE_ARMED))
 		return;
-	for (size_t i = 0; i < group->count; i++)
-		if (child_state(&group->children[i]) == STATE_ARMED &&
-		    arm(group, &group->children[i]) < 0)
-			child_kill(&group->children[i]);
+	arm_all(group);
 	if (!group->runs) {
 		group->runs = group->has_ever_run = true;
 		set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
@@ -174,7 +193,7 @@ static void group_reset(struct group *group)
 {
 	for (size_t i = 0; i < group->count; i++)
 		close_at(&group->children[i].socket);
-	filter_release(&group->filter);
+	intake_release(&group->intake);
 	group->has_begun = group->runs = group->is_gone = false;
 	group->fanout = -1;
 	set_state(group, STATE_WAITING);
@@ -377,23 +396,6 @@ static int wait_for_link(struct group *group, const char *why)
 	return 0;
 }
 
-static int prepare_filter(struct group *group)
-{
-	CLEANUP(free_at) char *reason = NULL;
-	int r;
-
-	/* It may take some seconds, but not more: filter_check() has seen to that. */
-	if (group->config->capture.filter[0])
-		report_notify("WATCHDOG=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, filter_extension_us);
-	r = filter_compile_live(&group->filter, group->interface->name, &group->config->capture,
-	    group->link.is_loopback, &reason);
-
-	if (r < 0)
-		log_line(LOG_ERR, "capture.filter: %s: %s", group->config->capture.filter,
-		    reason ? reason : strerror(-r));
-	return r;
-}
-
 int group_begin(struct group *group)
 {
 	uint32_t link_type;
@@ -411,7 +413,7 @@ int group_begin(struct group *group)
 		    group->interface->name, group->link.arphrd);
 		return -EINVAL;
 	}
-	r = prepare_filter(group);
+	r = intake_prepare(&group->intake, group->config, group->interface->name, &group->link);
 	if (r < 0)
 		return r;
 	/* Once in a life: a link may come and go, and says the same each time. */
@@ -590,7 +592,7 @@ void group_close(struct group *group)
 			premises_remove_stage(
 			    group->premises, group->interface->name, (unsigned int)i);
 	}
-	filter_release(&group->filter);
+	intake_release(&group->intake);
 	free(group->children);
 	*group = (struct group) { 0 };
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
-#include "capture/filter.h"
 #include "capture/socket.h"
 #include "config/config.h"
 #include "supervisor/child.h"
+#include "supervisor/intake.h"
 #include "supervisor/interfaces.h"
 #include "supervisor/premises.h"
 
@@ -43,7 +43,7 @@ struct group {
 	struct group_owner owner;
 	struct child *children;
 	size_t count;
-	struct filter filter;   /* the real one, direction in front */
+	struct intake intake;
 	struct link_state link; /* as it was when the workers were started */
 	int32_t fanout;         /* the group's id once the first has joined, else -1 */
 	bool has_begun;         /* workers were started */

@@ -139,6 +139,8 @@ static void tell_drops(const struct ledger_slot *slot, const char *interface,
 static const char *likely_cause(unsigned int mode)
 {
 	static const char *const causes[] = {
+		[FANOUT_FLOW] = "a few flows may be most of the traffic",
+		[FANOUT_PROGRAM] = "that is how fanout.program shares them out",
 		[FANOUT_HASH] = "few flows, or many inside one tunnel, look like one to "
 				"fanout.mode hash",
 		[FANOUT_LB] = "others may have been without their socket",

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "capture/filter.h"
 #include "capture/geometry.h"
+#include "capture/program_text.h"
 #include "config/loader.h"
 #include "ledger/ledger.h"
 #include "storage/name.h"
@@ -127,6 +128,29 @@ static void check_filter(struct config_faults *faults, const struct config *conf
 		    reason ? reason : "does not compile");
 }
 
+struct program_faults {
+	struct config_faults *faults;
+	const char *path;
+};
+
+static void add_program_fault(void *user, size_t line, const char *text)
+{
+	const struct program_faults *to = user;
+
+	config_faults_add_elsewhere(to->faults, "fanout.program", to->path, line, text);
+}
+
+static void check_program(struct config_faults *faults, const struct config *config)
+{
+	struct program_faults to = { faults, config->fanout.program };
+	struct program program = { 0 };
+
+	if (config->fanout.mode != FANOUT_PROGRAM || to.path[0] != '/')
+		return;
+	(void)program_read(&program, to.path, add_program_fault, &to);
+	program_release(&program);
+}
+
 /* What the template grows to at most, in the month and on the day with the longest names. */
 static void check_name(struct config_faults *faults, const struct config *config)
 {
@@ -161,6 +185,7 @@ void sensors_check(struct config_faults *faults, const struct config *config)
 {
 	check_geometry(faults, config);
 	check_filter(faults, config);
+	check_program(faults, config);
 	check_name(faults, config);
 }
 

@@ -45,8 +45,8 @@ static void count(struct listener *listener, const struct packet *packet)
 
 	listener->walked++;
 	/* A second tag, as in these tests, stays in the bytes. */
-	for (unsigned int tags = 0; tags <= NUMBERED_TAGS_MAX; tags++) {
-		const struct numbered_plan plan = { .tag_count = tags };
+	for (unsigned int i = 0; i < 2 * (NUMBERED_TAGS_MAX + 1); i++) {
+		const struct numbered_plan plan = { .tag_count = i / 2, .ipv6 = i % 2 };
 
 		if (numbered_find(&plan, packet->bytes, packet->captured_length, &number) <= 0 ||
 		    number >= LISTENER_NUMBERS)

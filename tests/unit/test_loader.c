@@ -78,7 +78,7 @@ static void an_interface_is_enough(void **state)
 	assert_string_equal(config->interfaces[0].name, "eth1");
 	assert_int_equal(config->ring.memory, 64 << 20);
 	assert_true(config->ring.memory_is_default);
-	assert_int_equal(config->fanout.mode, FANOUT_HASH);
+	assert_int_equal(config->fanout.mode, FANOUT_FLOW);
 	assert_int_equal(config->capture.snaplen, SNAPLEN_MOST);
 	assert_true(config->capture.promiscuous);
 	assert_int_equal(config->output.rotate.interval, UINT64_C(300000000000));
@@ -154,10 +154,13 @@ static const struct {
 	{ "interfaces: [{name: a/b}]\n", "can be no interface" },
 	{ "interfaces: [{name: any}]\n", "any is not in this version" },
 	{ "interfaces: [{name: e, namespace: x}]\n", "x is not in this version" },
-	{ "interfaces: [{name: e}]\nfanout: {mode: flow}\n",
-	    "flow is not in this version; hash, lb" },
 	{ "interfaces: [{name: e}]\nfanout: {mode: hush}\n", "\"hush\" is none of them" },
-	{ "interfaces: [{name: e}]\nfanout: {program: x}\n", "not in this version" },
+	{ "interfaces: [{name: e}]\nfanout: {mode: program}\n",
+	    ":2:16: fanout.program: is missing; a file" },
+	{ "interfaces: [{name: e}]\nfanout: {mode: program, program: x}\n",
+	    ":2:34: fanout.program: \"x\" is not absolute" },
+	{ "interfaces: [{name: e}]\nfanout: {mode: program, program: /absent.bpf}\n",
+	    "/absent.bpf: fanout.program: cannot be read: No such file" },
 	{ "interfaces: [{name: e}]\ncapture: {link: cooked}\n", "cooked is not in this version" },
 	{ "interfaces: [{name: e}]\ncapture: {timestamp: hardware}\n", "not in this version" },
 	{ "interfaces: [{name: e}]\ncapture: {promiscuous: maybe}\n", "true or false" },

@@ -497,6 +497,8 @@ static int prepare(void)
 	config = (struct config) {
 		.interfaces = &interface,
 		.interface_count = 1,
+		/* No program: what these workers have is in no group. */
+		.fanout = { .mode = FANOUT_HASH },
 		.ring = { .memory = 1 << 20, .block_size = 1 << 17, .retire_timeout = 500000000 },
 		.capture = { .filter = nothing, .snaplen = SNAPLEN_MOST },
 		.output = { .directory = output, .stage = STAGE },

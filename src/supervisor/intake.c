@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "supervisor/intake.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "capture/link.h"
+#include "supervisor/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* What a start may take for one filter, on a machine that is busy. */
+static const uint64_t filter_extension_us = 30000000;
+
+static int prepare_filter(struct intake *intake, const struct capture_config *capture,
+    const char *interface, const struct link_state *link)
+{
+	CLEANUP(free_at) char *reason = NULL;
+	int r;
+
+	/* It may take some seconds, but not more: filter_check() has seen to that. */
+	if (capture->filter[0])
+		report_notify("WATCHDOG=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, filter_extension_us);
+	r = filter_compile_live(&intake->filter, interface, capture, link->is_loopback, &reason);
+	if (r < 0)
+		log_line(LOG_ERR, "capture.filter: %s: %s", capture->filter,
+		    reason ? reason : strerror(-r));
+	return r;
+}
+
+static int prepare_program(
+    struct intake *intake, const struct fanout_config *fanout, const struct link_state *link)
+{
+	int r;
+
+	if (!program_runs(fanout->mode))
+		return 0;
+	r = program_make(&intake->program, fanout, link_header_length(link->arphrd));
+	/* It was good when the configuration was read. */
+	if (r < 0 && fanout->mode == FANOUT_PROGRAM)
+		return log_failure(r, "fanout.program: %s: is good no more", fanout->program);
+	return r < 0 ? log_failure(r, "cannot put the program of fanout.mode together") : 0;
+}
+
+int intake_prepare(struct intake *intake, const struct config *config, const char *interface,
+    const struct link_state *link)
+{
+	int r;
+
+	intake_release(intake);
+	r = prepare_program(intake, &config->fanout, link);
+	return r < 0 ? r : prepare_filter(intake, &config->capture, interface, link);
+}
+
+int intake_share_out(const struct intake *intake, int fd)
+{
+	return intake->program.count > 0 ? program_attach(fd, &intake->program) : 0;
+}
+
+void intake_release(struct intake *intake)
+{
+	filter_release(&intake->filter);
+	program_release(&intake->program);
+}
