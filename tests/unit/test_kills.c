@@ -22,7 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { BLOCKS = 24, BLOCK_PACKETS = 60, STEPS_MOST = 2000 };
+enum {
+	BLOCKS = 24,
+	BLOCK_PACKETS = 60,
+	LARGE_BLOCK_PACKETS = STAND_STAGE / 2 / (PCAP_RECORD_SIZE + STAND_PACKET),
+	STEPS_MOST = 2000,
+};
 
 /* What goes wrong besides; shared with the lives. */
 struct course {
@@ -30,8 +35,9 @@ struct course {
 	unsigned int writes, fail_at; /* the write that finds the disk full; 0: none */
 	bool steal;                   /* somebody takes each final name once, at the last moment */
 	bool stolen;
-	bool no_flags;          /* of renameat2(2): the file is linked to its name */
-	unsigned int tick_each; /* the quiet tail is written after so many blocks; 0: never */
+	unsigned int block_packets; /* BLOCK_PACKETS, where a plan does not say */
+	bool no_flags;              /* of renameat2(2): the file is linked to its name */
+	unsigned int tick_each;     /* the quiet tail is written after so many blocks; 0: never */
 };
 
 static struct stand stand;
@@ -184,7 +190,7 @@ static _Noreturn void live(void)
 	if (writer_open(&writer, &stand.seat) < 0)
 		_exit(2);
 	for (; next <= BLOCKS; next++) {
-		stand_store(&stand, writer, next, BLOCK_PACKETS);
+		stand_store(&stand, writer, next, course->block_packets);
 		if (course->tick_each > 0 && next % course->tick_each == 0)
 			writer_tick(
 			    writer, UINT64_C(5000000000), (uint64_t)STAND_START * 1000000000);
@@ -277,10 +283,11 @@ static void check_all(void)
 	memset(&findings, 0, sizeof(findings));
 	look_at_files(&findings);
 	assert_int_equal(ledger_commit_read(stand.seat.record, &commit), 0);
-	assert_int_equal(value[COUNTER_SEEN], BLOCKS * BLOCK_PACKETS);
+	assert_int_equal(value[COUNTER_SEEN], BLOCKS * course->block_packets);
 	assert_int_equal(value[COUNTER_STAGED], 0);
 	assert_int_equal(value[COUNTER_WRITTEN], findings.packets);
-	assert_int_equal(value[COUNTER_DISCARDED], BLOCKS * BLOCK_PACKETS - findings.packets);
+	assert_int_equal(
+	    value[COUNTER_DISCARDED], BLOCKS * course->block_packets - findings.packets);
 	assert_int_equal(value[COUNTER_FILES], findings.files);
 	if (course->fail_at == 0)
 		assert_int_equal(value[COUNTER_DISCARDED], 0);
@@ -290,6 +297,8 @@ static void begin(const struct course *plan)
 {
 	stand_clear(&stand);
 	*course = *plan;
+	if (course->block_packets == 0)
+		course->block_packets = BLOCK_PACKETS;
 }
 
 /* Every step of one life, and for each the first steps of the one that goes on. */
@@ -352,6 +361,16 @@ static void at_each_step_and_again(void **state)
 	kill_everywhere(&plan, 14);
 }
 
+/* A life may leave so much in the stage that the next block has no room. */
+static void with_blocks_of_half_a_stage(void **state)
+{
+	const struct course plan = { .block_packets = LARGE_BLOCK_PACKETS };
+
+	(void)state;
+	stand.output.rotate.packets = (uint64_t)7 * LARGE_BLOCK_PACKETS;
+	kill_everywhere(&plan, 2);
+}
+
 static void while_names_are_taken(void **state)
 {
 	const struct course plan = { .steal = true };
@@ -393,6 +412,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KILL_TEST(at_each_step),
 		KILL_TEST(at_each_step_and_again),
+		KILL_TEST(with_blocks_of_half_a_stage),
 		KILL_TEST(while_names_are_taken),
 		KILL_TEST(while_names_are_linked),
 		KILL_TEST(while_files_are_synced),

@@ -373,6 +373,16 @@ static int remove_directory(void **state)
 	return system(command);
 }
 
+static unsigned int syncs;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+	syncs++;
+	return __real_fsync(fd);
+}
+
 static bool is_there(const char *name)
 {
 	return faccessat(directory, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
@@ -403,7 +413,9 @@ static void a_file_gets_its_name_once_it_is_whole(void **state)
 	umask(0);
 	assert_int_equal(segment_create(&segment, directory, "a/b/c.pcap"), 0);
 	assert_true(is_there("a/b/c.pcap.part"));
+	syncs = 0;
 	assert_int_equal(segment_publish(segment, "a/b/c.pcap", SYNC_CLOSE), 0);
+	assert_int_equal(syncs, 2); /* its bytes, and its name */
 	assert_false(is_there("a/b/c.pcap.part"));
 	assert_int_equal(fstatat(directory, "a/b/c.pcap", &status, 0), 0);
 	assert_int_equal(status.st_mode & 07777, 0640);
