@@ -17,6 +17,7 @@ static const struct {
 } verbs[] = {
 	{ "check", verb_check, "say every fault of a configuration" },
 	{ "status", verb_status, "show what a sensor has seen, dropped, written" },
+	{ "replay", verb_replay, "send capture files through an interface" },
 	{ "help", verb_help, "this" },
 };
 
@@ -24,7 +25,7 @@ static int verb_help(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	puts("usage: fancap VERB [SENSOR | --config FILE] [OPTION]...\n");
+	puts("usage: fancap VERB [SENSOR | --config FILE] [OPTION]... [FILE]...\n");
 	for (size_t i = 0; i < COUNT_OF(verbs); i++)
 		printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
 	puts("\n`fancap VERB --help` tells a verb's options.");

@@ -40,6 +40,23 @@ static const struct unit times[] = {
 	{ "d", 86400 * NSEC_PER_SEC },
 };
 
+static const struct unit rates[] = {
+	{ "", 1 },
+	{ "bit", 1 },
+	{ "kbit", UINT64_C(1000) },
+	{ "Kbit", UINT64_C(1000) },
+	{ "Mbit", UINT64_C(1000000) },
+	{ "Gbit", UINT64_C(1000000000) },
+	{ "Tbit", UINT64_C(1000000000000) },
+};
+
+/* In millionths. */
+static const struct unit factors[] = {
+	{ "", UINT64_C(1000000) },
+	{ "k", UINT64_C(1000000000) },
+	{ "M", UINT64_C(1000000000000) },
+};
+
 static const struct unit shares[] = { { "%", 100 } };
 static const struct unit plain[] = { { "", 1 } };
 
@@ -125,6 +142,16 @@ int units_parse_size(const char *text, uint64_t *ret_bytes)
 int units_parse_time(const char *text, uint64_t *ret_ns)
 {
 	return parse(text, times, COUNT_OF(times), ret_ns);
+}
+
+int units_parse_rate(const char *text, uint64_t *ret_bits)
+{
+	return parse(text, rates, COUNT_OF(rates), ret_bits);
+}
+
+int units_parse_factor(const char *text, uint64_t *ret_millionths)
+{
+	return parse(text, factors, COUNT_OF(factors), ret_millionths);
 }
 
 int units_parse_share(const char *text, uint64_t *ret_share)

@@ -17,5 +17,11 @@ int units_parse_size(const char *text, uint64_t *ret_bytes);
 /* Nanoseconds: us ms s min h d; 0 needs no unit. */
 int units_parse_time(const char *text, uint64_t *ret_ns);
 
+/* Bits a second: bit kbit Mbit Gbit Tbit, powers of ten; a plain number is of bits. */
+int units_parse_rate(const char *text, uint64_t *ret_bits);
+
+/* Millionths of a factor or a rate: "0.5", "2", "100k", "1.5M". */
+int units_parse_factor(const char *text, uint64_t *ret_millionths);
+
 /* Hundredths of a percent: "5%", "0.25%"; 0 needs no unit; at most 100%. */
 int units_parse_share(const char *text, uint64_t *ret_share);

@@ -2,8 +2,10 @@
 /*
  * send_pcap INTERFACE FILE...: sends every frame of at least 14 captured bytes of the Ethernet
  * captures among the files, at its captured length.  send_pcap --compare EXPECTED... -- CAPTURED...
- * says whether the same frames, in the same order, are in the captured files.  The last line is
- * JSON.
+ * says whether the same frames, in the same order, are in the captured files; --compare-whole
+ * leaves out of the expected what was cut when it was recorded.  send_pcap --gaps EXPECTED... --
+ * CAPTURED... tells by how much the gaps of at least a millisecond between neighbours differ.  The
+ * last line is JSON.
  */
 #include "support/pcap_file.h"
 #include "support/sender.h"
@@ -13,6 +15,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -27,6 +30,7 @@ struct walk {
 	char **paths;
 	struct pcap_file file;
 	bool is_open;
+	bool only_whole;
 	uint64_t skipped_files;
 };
 
@@ -35,7 +39,9 @@ static int walk_next(struct walk *walk, struct pcap_record *ret_record)
 	for (;;) {
 		int r = walk->is_open ? pcap_file_next(&walk->file, ret_record) : 0;
 
-		if (r > 0 && ret_record->captured >= FRAME_MIN && ret_record->captured <= FRAME_MAX)
+		if (r > 0 && ret_record->captured >= FRAME_MIN &&
+		    ret_record->captured <= FRAME_MAX &&
+		    (!walk->only_whole || ret_record->captured == ret_record->length))
 			return 1;
 		if (r > 0)
 			continue;
@@ -80,9 +86,9 @@ static int send_files(const char *interface, char **paths)
 	return refused != 0;
 }
 
-static int compare_files(char **expected_paths, char **captured_paths)
+static int compare_files(char **expected_paths, char **captured_paths, bool only_whole)
 {
-	struct walk expected = { .paths = expected_paths };
+	struct walk expected = { .paths = expected_paths, .only_whole = only_whole };
 	struct walk captured = { .paths = captured_paths };
 	struct pcap_record want;
 	struct pcap_record have;
@@ -112,16 +118,82 @@ static int compare_files(char **expected_paths, char **captured_paths)
 	return 0;
 }
 
+static int compare_numbers(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+static void print_gaps(uint64_t *errors, size_t count)
+{
+	qsort(errors, count, sizeof(*errors), compare_numbers);
+	printf("{\"gaps\":%zu", count);
+	if (count > 0)
+		printf(",\"median_us\":%.1f,\"p99_us\":%.1f,\"most_us\":%.1f",
+		    (double)errors[count / 2] / 1e3, (double)errors[count * 99 / 100] / 1e3,
+		    (double)errors[count - 1] / 1e3);
+	printf("}\n");
+}
+
+static int compare_gaps(char **expected_paths, char **captured_paths)
+{
+	enum { GAPS_MOST = 100000, GAP_LEAST_NS = 1000000 };
+	struct walk expected = { .paths = expected_paths };
+	struct walk captured = { .paths = captured_paths };
+	uint64_t *errors = calloc(GAPS_MOST, sizeof(*errors));
+	struct pcap_record want, have;
+	uint64_t wanted = 0, had = 0;
+	size_t count = 0;
+
+	if (!errors)
+		return 71;
+	for (size_t i = 0; walk_next(&expected, &want) > 0; i++) {
+		int64_t gap = (int64_t)(want.time_ns - wanted), error;
+
+		if (walk_next(&captured, &have) <= 0) {
+			fprintf(stderr, "send_pcap: frame %zu is missing\n", i);
+			free(errors);
+			return 1;
+		}
+		error = (int64_t)(have.time_ns - had) - gap;
+		if (i > 0 && gap >= GAP_LEAST_NS && count < GAPS_MOST)
+			errors[count++] = (uint64_t)(error < 0 ? -error : error);
+		wanted = want.time_ns;
+		had = have.time_ns;
+	}
+	print_gaps(errors, count);
+	free(errors);
+
+	return count == 0;
+}
+
+static int compare(const char *how, char **paths)
+{
+	char **at = paths;
+
+	while (*at != NULL && strcmp(*at, "--") != 0)
+		at++;
+	if (*at == NULL)
+		return 64;
+	if (strcmp(how, "--gaps") == 0)
+		return compare_gaps(paths, at + 1);
+	if (strcmp(how, "--compare") == 0 || strcmp(how, "--compare-whole") == 0)
+		return compare_files(paths, at + 1, strcmp(how, "--compare-whole") == 0);
+	return 64;
+}
+
 int main(int argc, char **argv)
 {
-	if (argc > 3 && strcmp(argv[1], "--compare") == 0) {
-		for (char **at = argv + 2; *at != NULL; at++)
-			if (strcmp(*at, "--") == 0)
-				return compare_files(argv + 2, at + 1);
-	} else if (argc > 2) {
-		return send_files(argv[1], argv + 2);
-	}
-	fprintf(stderr, "usage: send_pcap INTERFACE FILE... | --compare FILE... -- FILE...\n");
+	int status = 64;
 
-	return 64;
+	if (argc > 3 && argv[1][0] == '-')
+		status = compare(argv[1], argv + 2);
+	else if (argc > 2)
+		status = send_files(argv[1], argv + 2);
+	if (status == 64)
+		fprintf(stderr, "usage: send_pcap INTERFACE FILE... | "
+				"--compare|--compare-whole|--gaps FILE... -- FILE...\n");
+
+	return status;
 }

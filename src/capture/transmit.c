@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "capture/transmit.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+enum {
+	/* More frames do not make a batch cheaper, and leave the caches. */
+	FRAME_COUNT_MOST = 512,
+	FRAME_COUNT_LEAST = 32,
+	RING_SIZE = 1 << 20,
+	BLOCK_SIZE_LEAST = 1 << 16,
+	FRAME_SIZE_LEAST = 256,
+};
+
+/* How a version spells a frame; only the first has a status of the machine's word size. */
+struct layout {
+	int version;
+	size_t status, length; /* where these lie in the frame's header */
+	size_t bytes;          /* where the frame's own bytes begin, without PACKET_TX_HAS_OFF */
+	bool has_long_status;
+};
+
+/* clang-format off */
+#define LAYOUT(number, type, is_long)                                     \
+	{ .version = (number), .status = offsetof(struct type, tp_status), \
+	  .length = offsetof(struct type, tp_len),                         \
+	  .bytes = TPACKET_ALIGN(sizeof(struct type)), .has_long_status = (is_long) }
+/* clang-format on */
+
+static const struct layout layouts[] = {
+	LAYOUT(TPACKET_V1, tpacket_hdr, true),
+	LAYOUT(TPACKET_V2, tpacket2_hdr, false),
+	LAYOUT(TPACKET_V3, tpacket3_hdr, false),
+};
+
+struct transmit {
+	int fd;
+	struct transmit_plan plan;
+	const struct layout *layout;
+	uint8_t *bytes;
+	uint32_t frame_size, frame_count;
+	uint32_t next;   /* index of the frame to fill */
+	uint32_t taken;  /* index of the first that the kernel has not taken */
+	uint32_t queued; /* frames between them */
+	struct transmit_counts counts;
+};
+
+DEFINE_CLEANUP(struct transmit *, transmit_close)
+
+/* ---- one frame --------------------------------------------------------------------------- */
+
+static uint8_t *frame_at(const struct transmit *transmit, uint32_t index)
+{
+	return transmit->bytes + (size_t)index * transmit->frame_size;
+}
+
+static unsigned long status_of(const struct transmit *transmit, uint32_t index)
+{
+	const void *at = frame_at(transmit, index) + transmit->layout->status;
+
+	if (transmit->layout->has_long_status)
+		return __atomic_load_n((const unsigned long *)at, __ATOMIC_ACQUIRE);
+	return __atomic_load_n((const uint32_t *)at, __ATOMIC_ACQUIRE);
+}
+
+static void request(const struct transmit *transmit, uint8_t *frame)
+{
+	void *at = frame + transmit->layout->status;
+
+	if (transmit->layout->has_long_status)
+		__atomic_store_n(
+		    (unsigned long *)at, (unsigned long)TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
+	else
+		__atomic_store_n(
+		    (uint32_t *)at, (uint32_t)TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
+}
+
+static uint32_t length_of(const struct transmit *transmit, uint32_t index)
+{
+	uint32_t length;
+
+	memcpy(&length, frame_at(transmit, index) + transmit->layout->length, sizeof(length));
+	return length;
+}
+
+/* A stamp that the kernel left in the status is no reason to keep a frame. */
+static bool is_free(const struct transmit *transmit, uint32_t index)
+{
+	return !(status_of(transmit, index) & (TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING));
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static int set_option(const struct transmit *transmit, int option, const void *value, size_t size)
+{
+	return setsockopt(transmit->fd, SOL_PACKET, option, value, (socklen_t)size) < 0 ? -errno
+											: 0;
+}
+
+static int choose_version(struct transmit *transmit)
+{
+	const int version = transmit->layout->version;
+
+	return set_option(transmit, PACKET_VERSION, &version, sizeof(version));
+}
+
+/* Without it, the first frame that the kernel refuses would stop all behind it. */
+static int go_past_what_is_refused(struct transmit *transmit)
+{
+	const int on = 1;
+
+	return set_option(transmit, PACKET_LOSS, &on, sizeof(on));
+}
+
+static int bypass_queueing(struct transmit *transmit)
+{
+	const int on = 1;
+
+	if (!transmit->plan.bypass)
+		return 0;
+	return set_option(transmit, PACKET_QDISC_BYPASS, &on, sizeof(on));
+}
+
+/* Frames of a power of two divide a block of one, so that they lie one after the other. */
+static int create_frames(struct transmit *transmit)
+{
+	struct tpacket_req3 request_v3 = { 0 };
+	const size_t needed = transmit->layout->bytes + transmit->plan.longest;
+	uint32_t frame = FRAME_SIZE_LEAST, block, count;
+
+	while (frame < needed)
+		frame *= 2;
+	block = MOST(frame, (uint32_t)BLOCK_SIZE_LEAST);
+	count = LEAST(RING_SIZE / frame, (uint32_t)FRAME_COUNT_MOST);
+	count = MOST(count, (uint32_t)FRAME_COUNT_LEAST);
+	count = MOST(count, block / frame);
+	request_v3.tp_block_size = block;
+	request_v3.tp_frame_size = frame;
+	request_v3.tp_frame_nr = count;
+	request_v3.tp_block_nr = count / (block / frame);
+	transmit->frame_size = frame;
+	transmit->frame_count = count;
+	/* The older request is the beginning of this one, and is known by its size. */
+	return set_option(transmit, PACKET_TX_RING, &request_v3,
+	    transmit->layout->version == TPACKET_V3 ? sizeof(request_v3)
+						    : sizeof(struct tpacket_req));
+}
+
+static int map_frames(struct transmit *transmit)
+{
+	size_t size = (size_t)transmit->frame_size * transmit->frame_count;
+	void *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, transmit->fd, 0);
+
+	if (bytes == MAP_FAILED)
+		return -errno;
+	transmit->bytes = bytes;
+	return 0;
+}
+
+/* Protocol 0: nothing is received, and each frame's protocol is read from its own header. */
+static int bind_interface(struct transmit *transmit)
+{
+	const struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_ifindex = transmit->plan.ifindex,
+	};
+
+	return bind(transmit->fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno
+											  : 0;
+}
+
+/* How much may be under way at once is bounded by the ring; a smaller bound is only slower. */
+static int widen_buffer(struct transmit *transmit)
+{
+	const int size = 8 << 20;
+
+	if (setsockopt(transmit->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
+		(void)setsockopt(transmit->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return 0;
+}
+
+static const struct {
+	int (*run)(struct transmit *);
+	const char *purpose;
+	const char *remedy;
+} opening_steps[] = {
+	{ choose_version, "select the ring's version", "another --ring-version" },
+	{ go_past_what_is_refused, "go on past refused frames", NULL },
+	{ bypass_queueing, "go around the queueing discipline", NULL },
+	{ widen_buffer, "widen the send buffer", NULL },
+	{ create_frames, "create the ring", "a smaller MTU where memory is in pieces" },
+	{ map_frames, "map the ring", NULL },
+	{ bind_interface, "bind to the interface", NULL },
+};
+
+int transmit_open(struct transmit **ret_transmit, int fd, const struct transmit_plan *plan,
+    struct ring_fault *ret_fault)
+{
+	CLEANUP(transmit_close_at) struct transmit *transmit = calloc(1, sizeof(*transmit));
+
+	*ret_fault = (struct ring_fault) { "allocate a ring", NULL };
+	if (!transmit)
+		return -ENOMEM;
+	if (plan->version < 1 || plan->version > COUNT_OF(layouts))
+		return -EINVAL;
+	transmit->fd = fd;
+	transmit->plan = *plan;
+	transmit->layout = &layouts[plan->version - 1];
+	for (size_t i = 0; i < COUNT_OF(opening_steps); i++) {
+		int r = opening_steps[i].run(transmit);
+
+		if (r < 0) {
+			*ret_fault = (struct ring_fault) { opening_steps[i].purpose,
+				opening_steps[i].remedy };
+			return r;
+		}
+	}
+	*ret_transmit = TAKE(transmit);
+	return 0;
+}
+
+/* ---- sending ----------------------------------------------------------------------------- */
+
+static uint32_t step(const struct transmit *transmit, uint32_t index)
+{
+	return index + 1 < transmit->frame_count ? index + 1 : 0;
+}
+
+bool transmit_put(struct transmit *transmit, const uint8_t *bytes, uint32_t length)
+{
+	const struct layout *layout = transmit->layout;
+	uint8_t *frame = frame_at(transmit, transmit->next);
+
+	if (transmit->queued == transmit->frame_count || !is_free(transmit, transmit->next))
+		return false;
+	memcpy(frame + layout->length, &length, sizeof(length));
+	memcpy(frame + layout->bytes, bytes, length);
+	request(transmit, frame);
+	transmit->next = step(transmit, transmit->next);
+	transmit->queued++;
+	return true;
+}
+
+uint32_t transmit_queued(const struct transmit *transmit)
+{
+	return transmit->queued;
+}
+
+uint32_t transmit_room(const struct transmit *transmit)
+{
+	return transmit->frame_count;
+}
+
+/*
+ * The kernel says how many bytes it sent of those it took, and not of which frames.  Where some are
+ * missing, the longest are taken for the refused ones: a device whose MTU has become less since is
+ * what they are refused for.
+ */
+static void count_refused(
+    struct transmit *transmit, uint32_t first, uint32_t count, uint64_t missing)
+{
+	uint32_t limit = UINT32_MAX;
+
+	while (missing > 0) {
+		uint32_t longest = 0, alike = 0;
+
+		for (uint32_t i = 0, at = first; i < count; i++, at = step(transmit, at)) {
+			uint32_t length = length_of(transmit, at);
+
+			if (length >= limit || length > missing || length < longest)
+				continue;
+			alike = length == longest ? alike + 1 : 1;
+			longest = length;
+		}
+		if (longest == 0)
+			break;
+		alike = (uint32_t)LEAST((uint64_t)alike, missing / longest);
+		transmit->counts.refused += alike;
+		transmit->counts.refused_bytes += (uint64_t)alike * longest;
+		missing -= (uint64_t)alike * longest;
+		limit = longest;
+	}
+}
+
+/* Step over what the kernel took.  What it left is still a request. */
+static void collect(struct transmit *transmit, ssize_t told)
+{
+	const struct transmit_counts before = transmit->counts;
+	const uint32_t first = transmit->taken;
+	uint32_t count = 0;
+	uint64_t bytes = 0;
+
+	while (transmit->queued > 0 &&
+	       !(status_of(transmit, transmit->taken) & TP_STATUS_SEND_REQUEST)) {
+		bytes += length_of(transmit, transmit->taken);
+		transmit->taken = step(transmit, transmit->taken);
+		transmit->queued--;
+		count++;
+	}
+	/* A call that fails does not tell what it had sent before. */
+	if (told >= 0 && (uint64_t)told < bytes)
+		count_refused(transmit, first, count, bytes - (uint64_t)told);
+	transmit->counts.sent += count - (transmit->counts.refused - before.refused);
+	transmit->counts.sent_bytes +=
+	    bytes - (transmit->counts.refused_bytes - before.refused_bytes);
+}
+
+int transmit_flush(struct transmit *transmit)
+{
+	ssize_t told;
+	int error;
+
+	if (transmit->queued == 0)
+		return 0;
+	told = send(transmit->fd, NULL, 0, MSG_DONTWAIT);
+	error = told < 0 ? errno : 0;
+	collect(transmit, told);
+	if (error != 0 && error != EAGAIN && error != ENOBUFS && error != EINTR)
+		return -error;
+	return transmit->queued > 0;
+}
+
+bool transmit_is_idle(const struct transmit *transmit)
+{
+	for (uint32_t i = 0; i < transmit->frame_count; i++)
+		if (!is_free(transmit, i))
+			return false;
+	return true;
+}
+
+const struct transmit_counts *transmit_counts(const struct transmit *transmit)
+{
+	return &transmit->counts;
+}
+
+void transmit_close(struct transmit *transmit)
+{
+	if (!transmit)
+		return;
+	if (transmit->bytes)
+		munmap(transmit->bytes, (size_t)transmit->frame_size * transmit->frame_count);
+	free(transmit);
+}

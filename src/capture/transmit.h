@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "capture/ring.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A ring for sending, PACKET_TX_RING: frames are filled one after the other, and one call hands all
+ * of them to the kernel.  The same from outside in all three versions.  Making the socket needs
+ * CAP_NET_RAW, nothing here does.
+ *
+ * The kernel goes on past a frame that it refuses (PACKET_LOSS), and does not mark it: what cannot
+ * be right is to be kept away before.
+ */
+struct transmit;
+
+struct transmit_plan {
+	int ifindex;
+	unsigned int version; /* 1 to 3: TPACKET_V1 to V3 */
+	uint32_t longest;     /* frame that will be put */
+	bool bypass;          /* around the queueing discipline, and unseen by local sockets */
+};
+
+/* What became of the frames, as far as the kernel tells. */
+struct transmit_counts {
+	uint64_t sent, sent_bytes;
+	uint64_t refused, refused_bytes;
+};
+
+/* Bind, make and map the ring on a socket of socket_open(), which stays the caller's. */
+int transmit_open(struct transmit **ret_transmit, int fd, const struct transmit_plan *plan,
+    struct ring_fault *ret_fault);
+
+/* Copy a frame into the ring, to be sent by the next flush.  False where the ring is full. */
+bool transmit_put(struct transmit *transmit, const uint8_t *bytes, uint32_t length);
+
+/* Frames put that the kernel has not taken yet, and how many may be put together. */
+uint32_t transmit_queued(const struct transmit *transmit);
+uint32_t transmit_room(const struct transmit *transmit);
+
+/*
+ * Hand over what is queued; never blocks.  Returns 0, 1 where the kernel left some of it for later
+ * (poll for POLLOUT, or wait a moment), or a negative errno: -ENETDOWN, -ENXIO for a device that is
+ * gone.
+ */
+int transmit_flush(struct transmit *transmit);
+
+/* Whether the device has let go of every frame that the kernel took. */
+bool transmit_is_idle(const struct transmit *transmit);
+
+const struct transmit_counts *transmit_counts(const struct transmit *transmit);
+
+/* Unmap; the kernel drops what the device has not taken once the socket is closed.  NULL is
+ * allowed. */
+void transmit_close(struct transmit *transmit);

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The bytes of a file or a pipe, in order, as many at a time as who reads them asks for.  Knows
+ * nothing of formats.
+ */
+
+/*
+ * Called before each read that may have to wait, so that work which is due can be done first.  A
+ * negative errno ends the reading with that error.
+ */
+typedef int source_wait(void *context, int fd);
+
+struct source {
+	int fd; /* the caller's */
+	uint8_t *bytes;
+	size_t capacity;
+	size_t begin, end; /* of what was read and not yet taken */
+	uint64_t offset;   /* of begin in the file */
+	bool has_ended;
+	source_wait *wait; /* NULL: reads may block */
+	void *context;
+};
+
+/* Have `size` bytes at source_at(): 1, 0 where the file ends before, or a negative errno. */
+int source_need(struct source *source, size_t size);
+
+/* What was not taken yet; lent until the next source_need() or source_pass(). */
+static inline const uint8_t *source_at(const struct source *source)
+{
+	return source->bytes + source->begin;
+}
+
+static inline size_t source_left(const struct source *source)
+{
+	return source->end - source->begin;
+}
+
+/* Take bytes that are there; they stay lent. */
+static inline void source_take(struct source *source, size_t size)
+{
+	source->begin += size;
+	source->offset += size;
+}
+
+/* Leave out bytes that need not be there yet: 1, 0 where the file ends before, or a negative errno.
+ */
+int source_pass(struct source *source, uint64_t size);
+
+/* Free the memory; the descriptor stays the caller's. */
+void source_release(struct source *source);
