@@ -109,6 +109,10 @@ static void advance(struct group *group)
 		return;
 	arm_all(group);
 	if (!group->runs) {
+		/* Once in a life, since a link may come and go and says the same each time; and only
+		 * now, since a start that fails has one line to say. */
+		if (!group->has_ever_run && !group->link.is_loopback)
+			news_device(group);
 		group->runs = group->has_ever_run = true;
 		set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
 		group->owner.runs(group->owner.user, group);
@@ -416,9 +420,6 @@ int group_begin(struct group *group)
 	r = intake_prepare(&group->intake, group->config, group->interface->name, &group->link);
 	if (r < 0)
 		return r;
-	/* Once in a life: a link may come and go, and says the same each time. */
-	if (!group->has_ever_run && !group->link.is_loopback)
-		news_device(group);
 	group->has_begun = true;
 	group->is_down = false;
 	set_state(group, STATE_STARTING);
