@@ -109,8 +109,8 @@ static void advance(struct group *group)
 		return;
 	arm_all(group);
 	if (!group->runs) {
-		/* Once in a life, since a link may come and go and says the same each time; and only
-		 * now, since a start that fails has one line to say. */
+		/* Once in a life, as a link says the same each time; and only now, as a start that
+		 * fails has one line to say. */
 		if (!group->has_ever_run && !group->link.is_loopback)
 			news_device(group);
 		group->runs = group->has_ever_run = true;
