@@ -16,13 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct group_limits group_limits = {
-	/* A ring of 512 MiB took up to 1.6 s on an idle machine (KERNEL.md, Memory). */
-	.opening = 60 * NSEC_PER_SEC,
-	.heartbeat = 2 * NSEC_PER_SEC,
-	.storage = 60 * NSEC_PER_SEC,
-	.stopping = 60 * NSEC_PER_SEC,
-};
 /* A life as long as this came to work, also without a packet. */
 static const uint64_t health_ns = 2 * NSEC_PER_SEC;
 
@@ -513,60 +506,6 @@ void group_rotate(struct group *group)
 {
 	for (size_t i = 0; i < group->count; i++)
 		child_command(&group->children[i], MESSAGE_ROTATE, 0);
-}
-
-static uint64_t settled_by(const struct ledger_worker *record)
-{
-	struct ledger_commit commit;
-
-	if (ledger_commit_read(record, &commit) < 0)
-		return 0;
-	return commit.counters.value[COUNTER_WRITTEN] + commit.counters.value[COUNTER_DISCARDED];
-}
-
-/* What a worker is late with, as the middle of a sentence; NULL where it is not late. */
-static const char *lateness(
-    const struct group_limits *limits, struct child *child, uint64_t now_ns, uint64_t *ret_since)
-{
-	struct ledger_worker *record = child->heritage.record;
-	bool in_storage = atomic_load(&record->in_storage) != 0;
-	enum ledger_state state = child_state(child);
-	bool is_opening = state == STATE_STARTING || (state == STATE_STOPPING && !child->is_mapped);
-	uint64_t settled;
-
-	*ret_since = is_opening ? child->started_ns : atomic_load(&record->heartbeat_ns);
-	if (is_opening && now_ns >= *ret_since + limits->opening)
-		return "has not come up";
-	if (!is_opening &&
-	    now_ns >= *ret_since + (in_storage ? limits->storage : limits->heartbeat))
-		return in_storage ? "has hung in the storage" : "has hung";
-	if (state != STATE_STOPPING)
-		return NULL;
-	settled = settled_by(record);
-	if (settled != child->settled)
-		child->stopping_ns = now_ns;
-	child->settled = settled;
-	*ret_since = child->stopping_ns;
-	return now_ns >= *ret_since + limits->stopping ? "has not stopped" : NULL;
-}
-
-void group_check(struct group *group, uint64_t now_ns)
-{
-	for (size_t i = 0; i < group->count; i++) {
-		struct child *child = &group->children[i];
-		const char *late;
-		uint64_t since;
-
-		if (!child_lives(child) || child->was_killed)
-			continue;
-		late = lateness(group->limits, child, now_ns, &since);
-		if (!late)
-			continue;
-		log_line(LOG_ERR, "%s: worker %u %s for %" PRIu64 " s and is killed",
-		    group->interface->name, child->heritage.worker, late,
-		    (now_ns - since) / NSEC_PER_SEC);
-		child_kill(child);
-	}
 }
 
 bool group_has_ended(const struct group *group)

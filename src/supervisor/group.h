@@ -9,6 +9,7 @@
 #include "supervisor/premises.h"
 
 struct group;
+struct group_limits;
 
 /* Who is told of what becomes of a group. */
 struct group_owner {
@@ -18,17 +19,6 @@ struct group_owner {
 	void (*ended)(void *user);             /* a stop that was asked for is done */
 	void *user;
 };
-
-/* How long a worker may take, in nanoseconds, before it is ended. */
-struct group_limits {
-	uint64_t opening;   /* from its start to its place in the group */
-	uint64_t heartbeat; /* from one beat to the next */
-	uint64_t storage;   /* the same, within a call of the storage */
-	uint64_t stopping;  /* from one sign of progress to the next */
-};
-
-/* Those of a sensor. */
-extern const struct group_limits group_limits;
 
 /*
  * The workers of one interface: they open their rings at the same time and join their fanout group
@@ -71,9 +61,6 @@ void group_stop(struct group *group);
 
 /* Every worker finishes its file and begins another. */
 void group_rotate(struct group *group);
-
-/* End workers whose heartbeat stays away, or that do not come on. */
-void group_check(struct group *group, uint64_t now_ns);
 
 bool group_has_ended(const struct group *group);
 

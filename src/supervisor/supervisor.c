@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/exit.h"
 #include "base/log.h"
+#include "supervisor/deadlines.h"
 #include "supervisor/group.h"
 #include "supervisor/interfaces.h"
 #include "supervisor/journal.h"
@@ -248,7 +249,7 @@ static int on_check(sd_event_source *source, uint64_t usec, void *user)
 	/* After a pause of this process, perhaps of the whole machine, workers get a turn first. */
 	if (now_ns - supervisor->checked_ns < 2 * check_interval_us * NSEC_PER_USEC)
 		for (size_t i = 0; i < supervisor->config->interface_count; i++)
-			group_check(&supervisor->groups[i], now_ns);
+			deadlines_check(&supervisor->groups[i], now_ns);
 	supervisor->checked_ns = now_ns;
 	tell_ready(supervisor);
 	if (supervisor->is_stopping)
@@ -344,7 +345,7 @@ static int set_up_loop(struct supervisor *supervisor)
 
 	if (r >= 0)
 		r = listen_to_signals(supervisor);
-	/* Speaks for this loop only: a stuck worker is for group_check() to end. */
+	/* Speaks for this loop only: a stuck worker is for deadlines_check() to end. */
 	if (r >= 0)
 		r = sd_event_set_watchdog(supervisor->event, true);
 	if (r >= 0)

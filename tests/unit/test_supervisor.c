@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "capture/socket.h"
+#include "supervisor/deadlines.h"
 #include "supervisor/group.h"
 #include "support/fake_worker.h"
 #include "support/own_namespace.h"
@@ -156,7 +157,7 @@ static bool turn_until(bool (*is_true)(void), unsigned int ms)
 		if (clock_monotonic_ns() > deadline)
 			return false;
 		assert_true(sd_event_run(event, 10000) >= 0);
-		group_check(&group, clock_monotonic_ns());
+		deadlines_check(&group, clock_monotonic_ns());
 	}
 	return true;
 }
