@@ -17,6 +17,7 @@ static const struct {
 } verbs[] = {
 	{ "check", verb_check, "say every fault of a configuration" },
 	{ "status", verb_status, "show what a sensor has seen, dropped, written" },
+	{ "ring", verb_ring, "say what a ring takes, and how long it lasts" },
 	{ "replay", verb_replay, "send capture files through an interface" },
 	{ "help", verb_help, "this" },
 };

@@ -7,4 +7,5 @@
  */
 int verb_check(int argc, char **argv);
 int verb_replay(int argc, char **argv);
+int verb_ring(int argc, char **argv);
 int verb_status(int argc, char **argv);
