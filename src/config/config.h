@@ -37,11 +37,12 @@ enum {
 };
 
 struct interface_config {
-	char *name;
-	uint64_t workers; /* 0: not given, to be settled at the start by the CPUs there are */
-	uint64_t *cpus;   /* worker k is pinned to cpus[k % cpu_count] */
-	size_t cpu_count; /* 0: not pinned */
-	char *namespace;
+	char *name;           /* what it is called everywhere: DEVICE, or NAMESPACE@DEVICE */
+	char *device;         /* what the kernel calls it */
+	char *namespace;      /* of `ip netns`, in which that is; "": our own */
+	uint64_t workers;     /* 0: not given, to be settled at the start by the CPUs there are */
+	uint64_t *cpus;       /* worker k is pinned to cpus[k % cpu_count] */
+	size_t cpu_count;     /* 0: not pinned */
 	unsigned int missing; /* enum missing_policy */
 };
 

@@ -296,7 +296,8 @@ static bool is_interface_name(const char *name)
 
 static void check_interface(struct config_faults *faults, const struct config *config, size_t index)
 {
-	const char *name = config->interfaces[index].name;
+	const struct interface_config *interface = &config->interfaces[index];
+	const char *name = interface->device;
 	char key[64], whole[40];
 
 	snprintf(whole, sizeof(whole), "interfaces[%zu]", index);
@@ -311,10 +312,10 @@ static void check_interface(struct config_faults *faults, const struct config *c
 		config_faults_add(faults, key, whole,
 		    "\"%.80s\" can be no interface; 1 to 15 letters, no slash, no space", name);
 	for (size_t k = 0; k < index; k++) {
-		if (name[0] == 0 || strcmp(name, config->interfaces[k].name) != 0)
+		if (name[0] == 0 || strcmp(interface->name, config->interfaces[k].name) != 0)
 			continue;
 		config_faults_add(
-		    faults, key, whole, "%s is there twice; each interface once", name);
+		    faults, key, whole, "%s is there twice; each interface once", interface->name);
 		return;
 	}
 }

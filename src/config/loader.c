@@ -469,10 +469,25 @@ static int name_sensor(struct config *config, const char *path, struct config_fa
 	return config->sensor ? 0 : -ENOMEM;
 }
 
+/* What it is called everywhere, so that interfaces of two namespaces are told apart. */
+static int name_interface(struct interface_config *interface)
+{
+	if (asprintf(&interface->name, "%s%s%s", interface->namespace,
+		interface->namespace[0] ? "@" : "", interface->device) >= 0)
+		return 0;
+	interface->name = NULL;
+	return -ENOMEM;
+}
+
 static int complete(struct config *config)
 {
 	char directory[128];
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < config->interface_count; i++)
+		r = name_interface(&config->interfaces[i]);
+	if (r < 0)
+		return r;
 	if (config->capture.snaplen == 0)
 		config->capture.snaplen = SNAPLEN_MOST;
 	if (config->output.directory[0])
@@ -529,6 +544,7 @@ void config_free(struct config *config)
 		settings_release(
 		    interface_settings, interface_settings_count, &config->interfaces[i]);
 		free(config->interfaces[i].cpus);
+		free(config->interfaces[i].name);
 	}
 	free(config->interfaces);
 	settings_release(settings, settings_count, config);

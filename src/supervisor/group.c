@@ -396,7 +396,7 @@ static int wait_for_link(struct group *group, const char *why)
 int group_begin(struct group *group)
 {
 	uint32_t link_type;
-	int error = 0, r = socket_interface(group->interface->name, &group->link);
+	int error = 0, r = socket_interface(group->interface->device, &group->link);
 
 	if (r == -ENODEV)
 		return wait_for_link(group, "no such interface");
@@ -410,7 +410,7 @@ int group_begin(struct group *group)
 		    group->interface->name, group->link.arphrd);
 		return -EINVAL;
 	}
-	r = intake_prepare(&group->intake, group->config, group->interface->name, &group->link);
+	r = intake_prepare(&group->intake, group->config, group->interface->device, &group->link);
 	if (r < 0)
 		return r;
 	group->has_begun = true;

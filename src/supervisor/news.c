@@ -103,6 +103,6 @@ void news_device(struct group *group)
 {
 	struct device_facts facts;
 
-	if (device_look(group->interface->name, &facts) == 0)
+	if (device_look(group->interface->device, &facts) == 0)
 		device_advise(&facts, group->interface->workers, tell_of_device, group);
 }

@@ -232,7 +232,8 @@ static uint64_t device_drops(struct device *device, const char *name)
 static void look_at_device(struct report *report, size_t index)
 {
 	struct ledger_interface *interface = ledger_interface(report->ledger, index);
-	uint64_t drops = device_drops(&report->devices[index], interface->name);
+	uint64_t drops =
+	    device_drops(&report->devices[index], report->config->interfaces[index].device);
 	uint64_t total = atomic_fetch_add(&interface->nic_dropped, drops) + drops;
 	const struct journal_about about = {
 		.interface = interface->name, .drops = &drops, .drops_total = &total

@@ -270,7 +270,7 @@ static int on_report(sd_event_source *source, uint64_t usec, void *user)
 static void look_at_link(struct group *group)
 {
 	struct link_state link;
-	int r = socket_interface(group->interface->name, &link);
+	int r = socket_interface(group->interface->device, &link);
 
 	if (group->has_begun && (r == -ENODEV || (r == 0 && link.ifindex != group->link.ifindex)))
 		group_link(group, group->link.ifindex, LINK_IS_GONE);
@@ -287,7 +287,7 @@ static void on_link(void *user, const char *name, int ifindex, enum link_change 
 
 		if (!name)
 			look_at_link(group);
-		else if (strcmp(name, group->interface->name) == 0)
+		else if (strcmp(name, group->interface->device) == 0)
 			group_link(group, ifindex, change);
 		else if (group->has_begun && ifindex == group->link.ifindex)
 			/* Renamed: what is configured is a name. */

@@ -87,14 +87,19 @@ void __wrap_journal_event(
 static char directory[] = "/tmp/fancap-report-XXXXXX";
 static struct ledger *ledger;
 static struct report *report;
+static char eth0[] = "eth0", eth1[] = "eth1", here[] = "";
+static struct interface_config interfaces[] = {
+	{ .name = eth0, .device = eth0, .namespace = here },
+	{ .name = eth1, .device = eth1, .namespace = here },
+};
 static struct config config;
 static struct counters counters[2 * WORKERS];
 static uint64_t now_ns;
 
 static int set_up(void **state)
 {
-	const struct ledger_shape_interface interfaces[] = { { "eth0", WORKERS }, { "eth1", 1 } };
-	const struct ledger_shape shape = { "s", COUNT_OF(interfaces), interfaces };
+	const struct ledger_shape_interface shapes[] = { { eth0, WORKERS }, { eth1, 1 } };
+	const struct ledger_shape shape = { "s", COUNT_OF(shapes), shapes };
 	CLEANUP(close_at) int fd = -1;
 	int r;
 
@@ -108,7 +113,11 @@ static int set_up(void **state)
 	(void)rmdir(directory);
 	if (r < 0)
 		return r;
-	config = (struct config) { .interface_count = 1, .fanout = { .mode = FANOUT_HASH } };
+	config = (struct config) {
+		.interfaces = interfaces,
+		.interface_count = 1,
+		.fanout = { .mode = FANOUT_HASH },
+	};
 	memset(counters, 0, sizeof(counters));
 	told_count = 0;
 	device_index = 0;

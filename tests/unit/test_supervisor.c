@@ -492,9 +492,11 @@ static int prepare(void)
 	static char name[] = OWN_NEAR, nothing[] = "", output[] = "out";
 	sigset_t mask;
 
-	interface = (struct interface_config) {
-		.name = name, .workers = WORKERS, .namespace = nothing, .missing = MISSING_WAIT
-	};
+	interface = (struct interface_config) { .name = name,
+		.device = name,
+		.workers = WORKERS,
+		.namespace = nothing,
+		.missing = MISSING_WAIT };
 	config = (struct config) {
 		.interfaces = &interface,
 		.interface_count = 1,
