@@ -69,10 +69,13 @@ static struct ledger_header plan(const struct ledger_shape *shape)
 		.slot_size = (uint32_t)round_up(sizeof(struct ledger_slot), ALIGNMENT),
 		/* Whole pages, so that no worker writes to a page of another's. */
 		.worker_size = (uint32_t)round_up(sizeof(struct ledger_worker), PAGE),
+		.copies_at = offsetof(struct ledger_worker, copies),
+		.copy_size = sizeof(struct ledger_copy),
 	};
 
 	memcpy(header.magic, magic, sizeof(magic));
 	snprintf(header.sensor, sizeof(header.sensor), "%s", shape->sensor);
+	snprintf(header.output, sizeof(header.output), "%s", shape->output ? shape->output : "");
 	for (size_t i = 0; i < shape->interface_count; i++)
 		header.slot_count += (uint32_t)shape->interfaces[i].workers;
 	header.worker_count = header.slot_count;
@@ -184,7 +187,10 @@ static bool holds_together(const struct ledger *ledger)
 	       lies_within(header->slots_at, header->slot_count, header->slot_size, ledger->size) &&
 	       lies_within(
 		   header->workers_at, header->worker_count, header->worker_size, ledger->size) &&
-	       memchr(header->sensor, 0, sizeof(header->sensor)) && slots_hold_together(ledger);
+	       header->copies_at == offsetof(struct ledger_worker, copies) &&
+	       header->copy_size == sizeof(struct ledger_copy) &&
+	       memchr(header->sensor, 0, sizeof(header->sensor)) &&
+	       memchr(header->output, 0, sizeof(header->output)) && slots_hold_together(ledger);
 }
 
 int ledger_open(struct ledger **ret_ledger, int directory)

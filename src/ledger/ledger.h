@@ -15,11 +15,17 @@
  * record for each slot's worker, written by that worker alone (by the supervisor once the worker
  * is reaped).  Fields that stand alone are read and written as atomics; what belongs together is
  * in the commit record, kept twice.
+ *
+ * A program that finds a ledger of another version cannot go on with it, but finishes the files
+ * that it names (ledger/salvage.h).  So what is marked "fixed" below keeps its place and meaning in
+ * every version from 2 on; what is new goes behind it, and raises LEDGER_VERSION.
  */
 
 enum {
-	LEDGER_VERSION = 1,
+	LEDGER_VERSION = 2,
 	LEDGER_NAME_LENGTH = 512, /* of a file, relative to the output directory, with its NUL */
+	LEDGER_PATH_LENGTH = 1024,
+	LEDGER_STAGE_LENGTH = 128,
 	LEDGER_INTERFACE_LENGTH = 64,
 	LEDGER_MARKS = 64,
 };
@@ -35,6 +41,7 @@ enum ledger_state {
 	STATE_COUNT_,
 };
 
+/* Fixed, down to `output`. */
 struct ledger_header {
 	char magic[8]; /* "fancapL" */
 	uint32_t version;
@@ -43,10 +50,13 @@ struct ledger_header {
 	uint32_t slot_count, slot_size;
 	uint32_t worker_count, worker_size; /* as many as slots */
 	uint64_t interfaces_at, slots_at, workers_at;
-	uint64_t size;          /* of the whole file */
-	char sensor[40];        /* NUL-terminated */
-	_Atomic uint32_t pid;   /* of the supervisor; 0 once it has ended in order */
-	_Atomic uint32_t state; /* enum ledger_state of the sensor */
+	uint64_t size;                   /* of the whole file */
+	char sensor[40];                 /* NUL-terminated */
+	uint32_t copies_at;              /* of the commit record in a worker's record */
+	uint32_t copy_size;              /* from the first copy to the second */
+	char output[LEDGER_PATH_LENGTH]; /* the output directory, which names of files begin in */
+	_Atomic uint32_t pid;            /* of the supervisor; 0 once it has ended in order */
+	_Atomic uint32_t state;          /* enum ledger_state of the sensor */
 	_Atomic uint64_t started_utc_ns;
 	_Atomic uint64_t imbalance; /* 1 once books did not balance */
 };
@@ -93,7 +103,7 @@ enum ledger_cause {
 	CAUSE_COUNT_,
 };
 
-/* A file on its way; name[0] is 0 where there is none. */
+/* A file on its way; name[0] is 0 where there is none.  Fixed. */
 struct ledger_segment {
 	char name[LEDGER_NAME_LENGTH]; /* relative; the file has .part behind it */
 	uint32_t number;               /* N of the -N that the name ends with; 0: none */
@@ -108,26 +118,39 @@ struct ledger_segment {
 	uint64_t dropped_before, discarded_before; /* the counters when it was begun */
 };
 
-/* The commit record: see DESIGN, "Exactly once". */
+/* The commit record: see DESIGN, "Exactly once".  Fixed, down to `closing`. */
 struct ledger_commit {
-	uint64_t ring_cookie;  /* SO_COOKIE; block numbers are valid only with it */
-	uint64_t block_number; /* seq_num of the last ring block done */
-	uint64_t flushed;      /* stream offsets: flushed <= filled <= flushed + size */
+	uint64_t flushed; /* stream offsets: flushed <= filled <= flushed + size */
 	uint64_t filled;
 	uint64_t whole; /* end of the last mark that is wholly flushed, where a file may be cut */
+	struct ledger_segment open, closing;
+	uint64_t ring_cookie;     /* SO_COOKIE; block numbers are valid only with it */
+	uint64_t block_number;    /* seq_num of the last ring block done */
 	uint32_t statistics_slot; /* the one whose content is in the counters */
 	uint32_t mark_count;
 	struct counters counters;
-	struct ledger_segment open, closing;
 	struct ledger_mark marks[LEDGER_MARKS];
 };
 
+/* Fixed, and where the commit begins. */
 struct ledger_copy {
 	_Atomic uint64_t sequence; /* 0: not valid */
+	uint64_t length;           /* of the commit that the sum is of: most marks are empty */
+	uint64_t sum;              /* see commit.c */
 	struct ledger_commit commit;
 };
 
+/* Whose stage lies where, written by the supervisor; file[0] is 0 where there is none.  Fixed. */
+struct ledger_stage {
+	char file[LEDGER_STAGE_LENGTH]; /* in the ledger's own directory */
+	char interface[LEDGER_INTERFACE_LENGTH];
+	uint64_t size;
+	uint32_t worker;
+	uint32_t unused;
+};
+
 struct ledger_worker {
+	struct ledger_stage stage;     /* fixed */
 	_Atomic uint64_t heartbeat_ns; /* CLOCK_MONOTONIC */
 	_Atomic uint32_t in_storage;   /* 1 before a storage call that may block, 0 after */
 	_Atomic uint64_t blocks;       /* committed since the process started */
@@ -145,6 +168,7 @@ struct ledger_shape {
 		const char *name;
 		size_t workers;
 	} * interfaces;
+	const char *output; /* the output directory; NULL: not said */
 };
 
 /*
@@ -173,7 +197,8 @@ void ledger_commit_write(struct ledger_worker *worker, const struct ledger_commi
 
 /*
  * Copy the newest commit out, without a lock, from any process.  Returns 0, -ENODATA where there
- * is none yet, or -EAGAIN after many tries against a writer that kept changing it.
+ * is none yet, -EBADMSG where its bytes are not what was written, or -EAGAIN after many tries
+ * against a writer that kept changing it.
  */
 int ledger_commit_read(const struct ledger_worker *worker, struct ledger_commit *ret_commit);
 

@@ -172,6 +172,7 @@ static int make_ledger(struct premises *premises, const struct config *config, c
 		.sensor = config->sensor,
 		.interface_count = config->interface_count,
 		.interfaces = interfaces,
+		.output = config->output.directory,
 	};
 	int r;
 
@@ -218,19 +219,36 @@ int premises_open(struct premises *ret_premises, const struct config *config,
 	return 0;
 }
 
-static void name_stage(char *name, size_t size, const char *interface, unsigned int worker)
+static void name_stage(char name[LEDGER_STAGE_LENGTH], const char *interface, unsigned int worker)
 {
-	snprintf(name, size, "stage.%.64s.%u", interface, worker);
+	snprintf(name, LEDGER_STAGE_LENGTH, "stage.%.64s.%u", interface, worker);
+}
+
+/* In the ledger too, where a later version finds it. */
+static void enter_stage(const struct premises *premises, const struct ledger_stage *stage)
+{
+	const struct ledger_header *header = ledger_header(premises->ledger);
+
+	for (uint32_t i = 0; i < header->slot_count; i++) {
+		const struct ledger_slot *slot = ledger_slot(premises->ledger, i);
+
+		if (slot->worker == stage->worker &&
+		    strcmp(ledger_interface(premises->ledger, slot->interface)->name,
+			stage->interface) == 0)
+			ledger_worker(premises->ledger, i)->stage = *stage;
+	}
 }
 
 int premises_stage(
     const struct premises *premises, const char *interface, unsigned int worker, uint64_t size)
 {
 	CLEANUP(close_at) int fd = -1;
-	char name[128];
+	struct ledger_stage stage = { .size = size, .worker = worker };
+	const char *name = stage.file;
 	int r;
 
-	name_stage(name, sizeof(name), interface, worker);
+	name_stage(stage.file, interface, worker);
+	snprintf(stage.interface, sizeof(stage.interface), "%s", interface);
 	/* Anew for each life of the service: nobody else holds it, since the lock is ours. */
 	(void)unlinkat(premises->runtime, name, 0);
 	fd = openat(premises->runtime, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
@@ -246,15 +264,16 @@ int premises_stage(
 		    "tmpfs or a smaller output.stage would be right",
 		    interface, size >> 20);
 	}
+	enter_stage(premises, &stage);
 	return TAKE_FD(fd);
 }
 
 void premises_remove_stage(
     const struct premises *premises, const char *interface, unsigned int worker)
 {
-	char name[128];
+	char name[LEDGER_STAGE_LENGTH];
 
-	name_stage(name, sizeof(name), interface, worker);
+	name_stage(name, interface, worker);
 	(void)unlinkat(premises->runtime, name, 0);
 }
 

@@ -107,23 +107,40 @@ static void the_newest_whole_commit_is_read(void **state)
 	assert_int_equal(read.block_number, 6);
 }
 
-static void a_damaged_commit_stays_within_its_arrays(void **state)
+static void a_commit_stays_within_its_arrays_whatever_it_says(void **state)
 {
-	struct ledger_commit commit = { .mark_count = 1 }, read;
+	struct ledger_commit commit = { .mark_count = UINT32_MAX, .statistics_slot = UINT32_MAX };
+	struct ledger_commit read;
 
 	(void)state;
 	memset(commit.open.name, 'x', sizeof(commit.open.name));
 	memset(commit.closing.name, 'x', sizeof(commit.closing.name));
 	ledger_commit_write(worker, &commit);
-	for (int i = 0; i < 2; i++) {
-		worker->copies[i].commit.mark_count = UINT32_MAX;
-		worker->copies[i].commit.statistics_slot = UINT32_MAX;
-	}
 	assert_int_equal(ledger_commit_read(worker, &read), 0);
 	assert_int_equal(read.mark_count, LEDGER_MARKS);
 	assert_true(read.statistics_slot <= 1);
 	assert_int_equal(strlen(read.open.name), LEDGER_NAME_LENGTH - 1);
 	assert_int_equal(strlen(read.closing.name), LEDGER_NAME_LENGTH - 1);
+}
+
+static void a_commit_with_a_flipped_bit_is_refused(void **state)
+{
+	struct ledger_commit commit = { .mark_count = 2, .filled = 8000, .block_number = 3 }, read;
+	uint8_t *bytes = (uint8_t *)&worker->copies[0];
+	size_t used =
+	    offsetof(struct ledger_copy, commit) + offsetof(struct ledger_commit, marks[2]);
+
+	(void)state;
+	strcpy(commit.open.name, "day/file.pcap");
+	ledger_commit_write(worker, &commit);
+	assert_int_equal(ledger_commit_read(worker, &read), 0);
+	for (size_t bit = 0; bit < used * 8; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+		/* Without its number it is one that was never finished. */
+		assert_int_equal(ledger_commit_read(worker, &read), bit == 0 ? -ENODATA : -EBADMSG);
+		bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+	}
+	assert_int_equal(ledger_commit_read(worker, &read), 0);
 }
 
 static _Noreturn void write_for_ever(void)
@@ -227,7 +244,8 @@ int main(void)
 		LEDGER_TEST(what_is_no_ledger_is_refused),
 		LEDGER_TEST(a_ledger_is_for_its_group),
 		LEDGER_TEST(the_newest_whole_commit_is_read),
-		LEDGER_TEST(a_damaged_commit_stays_within_its_arrays),
+		LEDGER_TEST(a_commit_stays_within_its_arrays_whatever_it_says),
+		LEDGER_TEST(a_commit_with_a_flipped_bit_is_refused),
 		LEDGER_TEST(no_read_is_torn),
 		LEDGER_TEST(statistics_are_counted_once_wherever_a_life_ends),
 		LEDGER_TEST(a_worker_without_a_commit_is_settled_too),
