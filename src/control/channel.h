@@ -12,8 +12,8 @@
 int channel_open(int ret_ends[2]);
 
 /*
- * Send one message.  Waits up to a second where the other side is slow to read, so that news of a
- * file is not lost to a short pause.  Returns 0, -EPIPE, or -EAGAIN after that second.
+ * Send one message.  Waits up to a second where the other side is slow to read.  Returns 0, -EPIPE,
+ * or -EAGAIN after that second: then it is not sent.
  */
 int channel_send(int end, const struct message *message);
 

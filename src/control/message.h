@@ -34,6 +34,7 @@ enum {
 struct message_file {
 	char name[MESSAGE_NAME_LENGTH]; /* relative to the output directory */
 	char cause[16];
+	uint64_t number; /* of the worker's finished files, from 1: told again, it has the same */
 	uint64_t inode;
 	uint64_t packets, bytes; /* bytes: the file's size */
 	uint64_t first_ns, last_ns, closed_ns;

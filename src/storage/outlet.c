@@ -83,6 +83,8 @@ static void tell_finished(struct outlet *outlet)
 	const struct finished_file file = {
 		.name = name,
 		.segment = closing,
+		/* Committed once it is told: a life that tells again says the same. */
+		.number = books->counters.value[COUNTER_FILES] + 1,
 		.bytes = closing->end - closing->start,
 		.dropped = books->counters.value[COUNTER_DROPPED] - closing->dropped_before,
 		.discarded = books->counters.value[COUNTER_DISCARDED] - closing->discarded_before,

@@ -8,13 +8,14 @@
 struct finished_file {
 	const char *name; /* relative to the output directory */
 	const struct ledger_segment *segment;
+	uint64_t number;             /* of the finished files of this record, from 1 */
 	uint64_t bytes;              /* its size */
 	uint64_t dropped, discarded; /* while it was open */
 };
 
 /* Who hears of what becomes of files. */
 struct writer_events {
-	/* Perhaps twice of one file, where a life is killed while it tells. */
+	/* Perhaps twice of one file, by its number, where a life is killed while it tells. */
 	void (*finished)(void *user, const struct finished_file *file);
 	void (*refused)(void *user, int error, const char *what); /* once, until it works again */
 	void (*works)(void *user);

@@ -33,15 +33,15 @@ struct child {
 	int socket;  /* the duplicate that is kept; -1: none */
 	int channel; /* our end */
 	sd_event_source *channel_source, *end_source, *restart_source;
-	uint64_t started_ns;         /* monotonic */
-	uint64_t stopping_ns;        /* when the stop was asked for, or last made progress */
-	uint64_t settled;            /* packets that the stop had settled then */
-	struct message_file entered; /* the last file that is in the catalog */
-	bool was_killed;             /* this life, by us */
-	bool is_mapped;              /* the ring is there */
-	bool was_asked;              /* to join the group */
-	bool is_drained;             /* said so, and has nothing left */
-	bool only_finishes;          /* this life writes what the stage holds, and nothing else */
+	uint64_t started_ns;  /* monotonic */
+	uint64_t stopping_ns; /* when the stop was asked for, or last made progress */
+	uint64_t settled;     /* packets that the stop had settled then */
+	uint64_t entered;     /* number of the last of its files that is in the catalog */
+	bool was_killed;      /* this life, by us */
+	bool is_mapped;       /* the ring is there */
+	bool was_asked;       /* to join the group */
+	bool is_drained;      /* said so, and has nothing left */
+	bool only_finishes;   /* this life writes what the stage holds, and nothing else */
 };
 
 /*

@@ -37,10 +37,10 @@ void news_finished(struct group *group, struct child *child, const struct messag
 	};
 	int r;
 
-	/* A life that is killed while it tells has its successor tell it again. */
-	if (file->inode == child->entered.inode && strcmp(file->name, child->entered.name) == 0)
+	/* A life that is killed while it tells has its successor tell the last one again. */
+	if (file->number == child->entered)
 		return;
-	child->entered = *file;
+	child->entered = file->number;
 	r = catalog_append(group->premises->output, &entry);
 	if (r < 0)
 		(void)log_failure(r, "%s: cannot enter it in catalog.jsonl", file->name);

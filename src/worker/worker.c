@@ -46,9 +46,23 @@ struct worker {
 
 /* ---- news for the supervisor ------------------------------------------------------------- */
 
-static int say(const struct worker *worker, struct message *message)
+static void beat(const struct worker *worker)
 {
-	return channel_send(worker->heritage->channel, message);
+	atomic_store_explicit(
+	    &worker->heritage->record->heartbeat_ns, clock_monotonic_ns(), memory_order_relaxed);
+}
+
+/*
+ * Waits for as long as the supervisor stands still with some ninety messages unread, since what is
+ * not said would be known to nobody: the ring holds what arrives meanwhile.
+ */
+static int say(const struct worker *worker, const struct message *message)
+{
+	int r;
+
+	while ((r = channel_send(worker->heritage->channel, message)) == -EAGAIN)
+		beat(worker);
+	return r;
 }
 
 static int say_kind(const struct worker *worker, enum message_kind kind, uint32_t value)
@@ -77,6 +91,7 @@ static void on_file_finished(void *user, const struct finished_file *file)
 	snprintf(message.file.name, sizeof(message.file.name), "%s", file->name);
 	snprintf(message.file.cause, sizeof(message.file.cause), "%s",
 	    ledger_cause_name((enum ledger_cause)file->segment->cause));
+	message.file.number = file->number;
 	message.file.inode = file->segment->inode;
 	message.file.packets = file->segment->packets;
 	message.file.first_ns = file->segment->first_ns;
@@ -102,12 +117,6 @@ static void on_storage_works(void *user)
 }
 
 /* ---- packets ----------------------------------------------------------------------------- */
-
-static void beat(struct worker *worker)
-{
-	atomic_store_explicit(
-	    &worker->heritage->record->heartbeat_ns, clock_monotonic_ns(), memory_order_relaxed);
-}
 
 static void store_block(struct worker *worker, const struct carry_block *block)
 {

@@ -200,6 +200,32 @@ int fake_never_stops(const struct heritage *heritage)
 	return obey(&fake);
 }
 
+static void finish_file(const struct heritage *heritage, uint64_t number)
+{
+	struct message message = {
+		.kind = MESSAGE_FINISHED,
+		.file = { .name = "same.pcap", .cause = "rotated", .number = number, .inode = 5 },
+	};
+
+	(void)channel_send(heritage->channel, &message);
+}
+
+int fake_finishes_files(const struct heritage *heritage)
+{
+	const struct fake fake = { heritage, .beats = true, .stops = true };
+	unsigned int life;
+
+	if (heritage->worker != 1)
+		return fake_good(heritage);
+	life = note_birth(heritage);
+	finish_file(heritage, 1);
+	if (life == 0)
+		return 5;
+	finish_file(heritage, 2);
+	say(heritage, MESSAGE_MAPPED);
+	return obey(&fake);
+}
+
 int fake_joins_into_the_stop(const struct heritage *heritage)
 {
 	struct message message;

@@ -39,4 +39,5 @@ worker_main fake_joins_unasked;
 worker_main fake_fails;
 worker_main fake_dies_while_stopping; /* in its second life too */
 worker_main fake_never_stops;
+worker_main fake_finishes_files;      /* 1, and dies of it; then 1 again, and 2 of the same name */
 worker_main fake_joins_into_the_stop; /* the stop has overtaken the word */

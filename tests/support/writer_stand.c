@@ -17,6 +17,7 @@ static void on_finished(void *user, const struct finished_file *file)
 	struct stand_file *entry = &shared->files[shared->finished % STAND_FILES];
 
 	snprintf(entry->name, sizeof(entry->name), "%s", file->name);
+	entry->number = file->number;
 	entry->inode = file->segment->inode;
 	entry->packets = file->segment->packets;
 	entry->bytes = file->bytes;

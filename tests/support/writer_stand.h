@@ -18,7 +18,7 @@ enum {
 
 struct stand_file {
 	char name[LEDGER_NAME_LENGTH];
-	uint64_t inode, packets, bytes;
+	uint64_t number, inode, packets, bytes;
 };
 
 struct stand_shared {

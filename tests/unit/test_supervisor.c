@@ -391,6 +391,31 @@ static void one_that_never_stops_is_killed(void **state)
 	assert_int_equal(play->lives[0], 2);
 }
 
+static unsigned int count_catalog_lines(void)
+{
+	int fd = openat(premises.output, "catalog.jsonl", O_RDONLY | O_CLOEXEC);
+	FILE *file = fdopen(fd, "r");
+	unsigned int lines = 0;
+	int byte;
+
+	assert_non_null(file);
+	while ((byte = fgetc(file)) != EOF)
+		lines += byte == '\n';
+	fclose(file);
+	(void)unlinkat(premises.output, "catalog.jsonl", 0);
+	return lines;
+}
+
+/* What is told again by a second life is known by its number, since a name and inode may recur. */
+static void each_finished_file_is_entered_once(void **state)
+{
+	(void)state;
+	begin(fake_finishes_files);
+	assert_true(turn_until(second_life_runs, 3000));
+	stop_in_order();
+	assert_int_equal(count_catalog_lines(), 2);
+}
+
 static bool first_is_asked(void)
 {
 	return group.children[0].was_asked;
@@ -489,7 +514,7 @@ static bool can_open_sockets(void)
 
 static int prepare(void)
 {
-	static char name[] = OWN_NEAR, nothing[] = "", output[] = "out";
+	static char sensor[] = "s", name[] = OWN_NEAR, nothing[] = "", output[] = "out";
 	sigset_t mask;
 
 	interface = (struct interface_config) { .name = name,
@@ -498,6 +523,7 @@ static int prepare(void)
 		.namespace = nothing,
 		.missing = MISSING_WAIT };
 	config = (struct config) {
+		.sensor = sensor,
 		.interfaces = &interface,
 		.interface_count = 1,
 		/* No program: what these workers have is in no group. */
@@ -534,6 +560,7 @@ int main(void)
 		GROUP_TEST(one_that_is_dead_when_the_stop_comes_has_one_more_life),
 		GROUP_TEST(one_that_is_dead_with_nothing_to_finish_has_none),
 		GROUP_TEST(one_that_never_stops_is_killed),
+		GROUP_TEST(each_finished_file_is_entered_once),
 		GROUP_TEST(a_filter_is_never_attached_behind_a_stop),
 		GROUP_TEST(a_filter_is_attached_only_once_all_have_joined),
 		GROUP_TEST(a_device_that_goes_is_waited_for),
