@@ -220,10 +220,11 @@ static void one_that_exits_at_once_waits_twice_as_long_each_time(void **state)
 	assert_true(turn_until(lived_often, 4000));
 	for (size_t i = 0; i < COUNT_OF(gaps_ms); i++)
 		gaps_ms[i] = (play->born_ns[0][i + 1] - play->born_ns[0][i]) / NSEC_PER_MSEC;
-	for (size_t i = 0; i < COUNT_OF(gaps_ms); i++) {
+	for (size_t i = 0; i < COUNT_OF(gaps_ms); i++)
 		assert_true(gaps_ms[i] >= (100U << i));
-		assert_true(gaps_ms[i] < (100U << i) + 90);
-	}
+	/* How much later a busy machine gets to it is not ours; what was planned is. */
+	assert_true(group.children[0].restart.delay_ns >= 800 * NSEC_PER_MSEC);
+	assert_true(group.children[0].restart.delay_ns <= 1600 * NSEC_PER_MSEC);
 }
 
 static bool killed_one_is_back(void)
@@ -233,16 +234,14 @@ static bool killed_one_is_back(void)
 
 static void one_that_had_worked_is_started_at_once(void **state)
 {
-	uint64_t killed_ns;
-
 	(void)state;
 	begin(fake_good);
 	assert_true(turn_until(all_run, 3000));
 	atomic_store(&group.children[0].heritage.record->blocks, 1);
-	killed_ns = clock_monotonic_ns();
+	group.children[0].restart.delay_ns = 100 * NSEC_PER_MSEC;
 	child_kill(&group.children[0]);
 	assert_true(turn_until(killed_one_is_back, 3000));
-	assert_true(play->born_ns[0][1] - killed_ns < 90 * NSEC_PER_MSEC);
+	assert_int_equal(group.children[0].restart.delay_ns, 0);
 	assert_int_equal(times_run, 1);
 	assert_int_equal(atomic_load(&group.children[0].slot->restarts), 1);
 	stop_in_order();
