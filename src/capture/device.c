@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "capture/socket.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -85,15 +86,15 @@ static void ask_for_sizes(int fd, struct device_facts *facts)
 		facts->receive_queues = channels.rx_count + channels.combined_count;
 }
 
-int device_look(const char *name, struct device_facts *ret_facts)
+int device_look(const struct place *place, struct device_facts *ret_facts)
 {
-	/* Any family answers these; this one is open to every unit. */
-	CLEANUP(close_at) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	CLEANUP(close_at) int fd = socket_open_questions(place);
+	const char *name = place->device;
 	struct device_facts facts = { 0 };
 	struct ifreq request = { 0 };
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (strlen(name) >= sizeof(facts.name))
 		return -ENODEV;
 	snprintf(facts.name, sizeof(facts.name), "%s", name);
@@ -102,7 +103,7 @@ int device_look(const char *name, struct device_facts *ret_facts)
 		return -errno;
 	ask_for_features(fd, &facts);
 	ask_for_sizes(fd, &facts);
-	(void)device_dropped(request.ifr_ifindex, &facts.dropped);
+	(void)device_dropped(place, request.ifr_ifindex, &facts.dropped);
 	*ret_facts = facts;
 	return 0;
 }
@@ -138,15 +139,20 @@ static int take_answer(const struct nlmsghdr *header, void *user)
 	return MNL_CB_OK;
 }
 
-int device_dropped(int ifindex, uint64_t *ret_dropped)
+int device_dropped(const struct place *place, int ifindex, uint64_t *ret_dropped)
 {
-	CLEANUP(close_netlink_at)
-	struct mnl_socket *socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+	CLEANUP(close_netlink_at) struct mnl_socket *socket = NULL;
+	int fd = place_socket(place, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	char buffer[8192] __attribute__((aligned(8)));
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
 	struct if_stats_msg *question;
 	ssize_t n;
 
+	if (fd < 0)
+		return fd;
+	socket = mnl_socket_fdopen(fd);
+	if (!socket)
+		close(fd);
 	header->nlmsg_type = RTM_GETSTATS;
 	header->nlmsg_flags = NLM_F_REQUEST;
 	header->nlmsg_seq = 1;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "capture/place.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,14 +30,14 @@ struct device_facts {
 };
 
 /* Look at a device.  Returns 0, -ENODEV where there is none, or a negative errno. */
-int device_look(const char *name, struct device_facts *ret_facts);
+int device_look(const struct place *place, struct device_facts *ret_facts);
 
 /*
  * What was lost before a packet socket could see it, since the device was made: rx_dropped and
  * rx_missed_errors of struct rtnl_link_stats64, the `drop` of /proc/net/dev.  Returns 0, -ENODEV,
  * or a negative errno.
  */
-int device_dropped(int ifindex, uint64_t *ret_dropped);
+int device_dropped(const struct place *place, int ifindex, uint64_t *ret_dropped);
 
 /* The feature's name as ethtool(8) spells it in -K, such as "gro". */
 const char *device_feature_name(enum device_feature feature);

@@ -67,18 +67,40 @@ static size_t put_direction(
 	return PREFIX_LENGTH;
 }
 
-static int open_live(pcap_t **ret_handle, const char *interface, int snaplen, char **ret_reason)
+struct live {
+	const char *device;
+	int snaplen;
+	pcap_t *handle;
+	char message[PCAP_ERRBUF_SIZE];
+};
+
+/* Its handle makes sockets, which belong to the namespace that is visited. */
+static int activate(void *user)
 {
-	char message[PCAP_ERRBUF_SIZE] = "";
-	CLEANUP(close_handle_at) pcap_t *handle = pcap_create(interface, message);
+	struct live *live = user;
+	CLEANUP(close_handle_at) pcap_t *handle = pcap_create(live->device, live->message);
 
 	if (!handle)
-		return say(ret_reason, message, -EIO);
-	(void)pcap_set_snaplen(handle, snaplen);
+		return -EIO;
+	(void)pcap_set_snaplen(handle, live->snaplen);
 	(void)pcap_set_promisc(handle, 0);
 	(void)pcap_set_buffer_size(handle, LIVE_BUFFER);
-	if (pcap_activate(handle) < 0)
-		return say(ret_reason, pcap_geterr(handle), -EIO);
+	if (pcap_activate(handle) < 0) {
+		snprintf(live->message, sizeof(live->message), "%s", pcap_geterr(handle));
+		return -EIO;
+	}
+	live->handle = TAKE(handle);
+	return 0;
+}
+
+static int open_live(pcap_t **ret_handle, const struct place *place, int snaplen, char **ret_reason)
+{
+	struct live live = { .device = place->device, .snaplen = snaplen };
+	int r = place_visit(place, activate, &live);
+	CLEANUP(close_handle_at) pcap_t *handle = live.handle;
+
+	if (r < 0)
+		return say(ret_reason, live.message[0] ? live.message : strerror(-r), r);
 	/* Its code would look where our packets, which have their link header, hold other bytes. */
 	if (pcap_datalink(handle) == DLT_LINUX_SLL)
 		return say(
@@ -110,7 +132,7 @@ static int join(struct filter *ret_filter, const struct sock_filter *prefix, siz
 	return 0;
 }
 
-int filter_compile_live(struct filter *ret_filter, const char *interface,
+int filter_compile_live(struct filter *ret_filter, const struct place *place,
     const struct capture_config *capture, bool is_loopback, char **ret_reason)
 {
 	struct bpf_insn everything[] = { { BPF_RET | BPF_K, 0, 0, (uint32_t)capture->snaplen } };
@@ -122,7 +144,7 @@ int filter_compile_live(struct filter *ret_filter, const char *interface,
 
 	*ret_reason = NULL;
 	if (has_text) {
-		r = open_live(&handle, interface, (int)capture->snaplen, ret_reason);
+		r = open_live(&handle, place, (int)capture->snaplen, ret_reason);
 		if (r < 0)
 			return r;
 		if (pcap_compile(handle, &program, capture->filter, 1, PCAP_NETMASK_UNKNOWN) < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "capture/place.h"
 #include "config/config.h"
 
 #include <linux/filter.h>
@@ -24,7 +25,7 @@ extern const struct filter filter_refuse_all;
  *
  * Returns 0, or a negative errno with a reason to free, or NULL, in *ret_reason.
  */
-int filter_compile_live(struct filter *ret_filter, const char *interface,
+int filter_compile_live(struct filter *ret_filter, const struct place *place,
     const struct capture_config *capture, bool is_loopback, char **ret_reason);
 
 /*

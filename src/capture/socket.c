@@ -13,26 +13,29 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-int socket_open(void)
+int socket_open(const struct place *place)
 {
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-
-	return fd < 0 ? -errno : fd;
+	return place_socket(place, AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 }
 
-int socket_interface(const char *name, struct link_state *ret_link)
+int socket_open_questions(const struct place *place)
 {
 	/* Any family answers these; this one is open to every unit. */
-	CLEANUP(close_at) int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	return place_socket(place, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+int socket_interface(const struct place *place, struct link_state *ret_link)
+{
+	CLEANUP(close_at) int fd = socket_open_questions(place);
 	struct link_state link = { 0 };
 	struct ifreq request = { 0 };
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	/* Cut, it could be the name of another. */
-	if (strlen(name) >= sizeof(request.ifr_name))
+	if (strlen(place->device) >= sizeof(request.ifr_name))
 		return -ENODEV;
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", place->device);
 	if (ioctl(fd, SIOCGIFINDEX, &request) < 0)
 		return -errno;
 	link.ifindex = request.ifr_ifindex;

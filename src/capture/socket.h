@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "capture/place.h"
 #include "ledger/ledger.h"
 
 #include <stdbool.h>
@@ -20,14 +21,19 @@ struct link_state {
 };
 
 /*
- * Make a packet socket that receives nothing yet: SOCK_RAW, protocol 0.  Needs CAP_NET_RAW. Returns
- * a descriptor or a negative errno.
+ * Make a packet socket that receives nothing yet, in the place's namespace: SOCK_RAW, protocol 0.
+ * Needs CAP_NET_RAW.  Returns a descriptor or a negative errno.
  */
-int socket_open(void);
+int socket_open(const struct place *place);
 
-/* Look at an interface by its name.  Returns 0, -ENODEV where there is none, or a negative errno.
+/*
+ * A socket to ask for what concerns interfaces, in the place's namespace.  Returns a descriptor or
+ * a negative errno.
  */
-int socket_interface(const char *name, struct link_state *ret_link);
+int socket_open_questions(const struct place *place);
+
+/* Look at an interface.  Returns 0, -ENODEV where there is none, or a negative errno. */
+int socket_interface(const struct place *place, struct link_state *ret_link);
 
 /*
  * Read PACKET_STATISTICS straight into a slot of the ledger, which must hold zeroes: reading clears

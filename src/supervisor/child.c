@@ -86,7 +86,7 @@ static int open_for_life(struct child *child, const char **ret_purpose)
 	child->heritage.socket = -1;
 	if (!child->only_finishes) {
 		*ret_purpose = "open a packet socket (CAP_NET_RAW is what it needs)";
-		r = socket_open();
+		r = socket_open(&child->place);
 		if (r < 0)
 			return r;
 		child->heritage.socket = r;

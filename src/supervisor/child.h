@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "capture/place.h"
 #include "control/channel.h"
 #include "control/heritage.h"
 #include "ledger/ledger.h"
@@ -25,6 +26,7 @@ struct child_owner {
  */
 struct child {
 	struct heritage heritage; /* what the next life is born with */
+	struct place place;       /* where its socket is made */
 	struct child_owner owner;
 	sd_event *event;
 	worker_main *run;

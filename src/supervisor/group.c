@@ -235,6 +235,7 @@ static int start(struct group *group, struct child *child)
 	/* A group of one has ended with its socket: its id may be another's by now. */
 	if (group->count == 1)
 		group->fanout = -1;
+	child->place = interfaces_place(group->interfaces, group->interface);
 	child->heritage.ifindex = group->link.ifindex;
 	child->heritage.mtu = group->link.mtu;
 	r = child_start(child, &purpose);
@@ -395,11 +396,14 @@ static int wait_for_link(struct group *group, const char *why)
 
 int group_begin(struct group *group)
 {
+	const struct place place = interfaces_place(group->interfaces, group->interface);
 	uint32_t link_type;
-	int error = 0, r = socket_interface(group->interface->device, &group->link);
+	int error = 0, r = socket_interface(&place, &group->link);
 
 	if (r == -ENODEV)
-		return wait_for_link(group, "no such interface");
+		return wait_for_link(group, place.namespace == PLACE_NOWHERE
+						? "no such network namespace"
+						: "no such interface");
 	if (r < 0)
 		return log_failure(r, "%s: cannot look at the interface", group->interface->name);
 	if (!group->link.is_up)
@@ -410,7 +414,7 @@ int group_begin(struct group *group)
 		    group->interface->name, group->link.arphrd);
 		return -EINVAL;
 	}
-	r = intake_prepare(&group->intake, group->config, group->interface->device, &group->link);
+	r = intake_prepare(&group->intake, group->config, &place, &group->link);
 	if (r < 0)
 		return r;
 	group->has_begun = true;

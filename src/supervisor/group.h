@@ -27,6 +27,7 @@ struct group_owner {
 struct group {
 	const struct config *config;
 	const struct interface_config *interface;
+	const struct interfaces *interfaces;
 	const struct premises *premises;
 	struct ledger_interface *record;
 	const struct group_limits *limits;

@@ -14,7 +14,7 @@
 static const uint64_t filter_extension_us = 30000000;
 
 static int prepare_filter(struct intake *intake, const struct capture_config *capture,
-    const char *interface, const struct link_state *link)
+    const struct place *place, const struct link_state *link)
 {
 	CLEANUP(free_at) char *reason = NULL;
 	int r;
@@ -22,7 +22,7 @@ static int prepare_filter(struct intake *intake, const struct capture_config *ca
 	/* It may take some seconds, but not more: filter_check() has seen to that. */
 	if (capture->filter[0])
 		report_notify("WATCHDOG=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, filter_extension_us);
-	r = filter_compile_live(&intake->filter, interface, capture, link->is_loopback, &reason);
+	r = filter_compile_live(&intake->filter, place, capture, link->is_loopback, &reason);
 	if (r < 0)
 		log_line(LOG_ERR, "capture.filter: %s: %s", capture->filter,
 		    reason ? reason : strerror(-r));
@@ -43,14 +43,14 @@ static int prepare_program(
 	return r < 0 ? log_failure(r, "cannot put the program of fanout.mode together") : 0;
 }
 
-int intake_prepare(struct intake *intake, const struct config *config, const char *interface,
+int intake_prepare(struct intake *intake, const struct config *config, const struct place *place,
     const struct link_state *link)
 {
 	int r;
 
 	intake_release(intake);
 	r = prepare_program(intake, &config->fanout, link);
-	return r < 0 ? r : prepare_filter(intake, &config->capture, interface, link);
+	return r < 0 ? r : prepare_filter(intake, &config->capture, place, link);
 }
 
 int intake_share_out(const struct intake *intake, int fd)

@@ -14,7 +14,7 @@ struct intake {
 };
 
 /* Make both for an interface that is up.  May take some seconds.  Logs. */
-int intake_prepare(struct intake *intake, const struct config *config, const char *interface,
+int intake_prepare(struct intake *intake, const struct config *config, const struct place *place,
     const struct link_state *link);
 
 /* Give the group of this socket its program, where it has one.  Returns 0 or a negative errno. */

@@ -2,19 +2,43 @@
 #include "supervisor/interfaces.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
-struct interfaces {
+/* One namespace, and what listens in it. */
+struct watch {
+	struct interfaces *interfaces;
+	const char *territory; /* "": our own */
+	int namespace;         /* as in a place */
+	int error;             /* of the last try to listen, which was told */
 	struct mnl_socket *socket;
 	sd_event_source *source;
+};
+
+struct interfaces {
+	sd_event *event;
 	interfaces_changed *changed;
 	void *user;
+	struct watch *watches;
+	size_t count;
 };
+
+/* ---- what is told of links --------------------------------------------------------------- */
+
+static void tell(
+    const struct watch *watch, const char *device, int ifindex, enum link_change change)
+{
+	const struct interfaces *interfaces = watch->interfaces;
+
+	interfaces->changed(interfaces->user, watch->territory, device, ifindex, change);
+}
 
 static int find_name(const struct nlattr *attribute, void *user)
 {
@@ -28,7 +52,6 @@ static int find_name(const struct nlattr *attribute, void *user)
 
 static int on_link(const struct nlmsghdr *header, void *user)
 {
-	struct interfaces *interfaces = user;
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(header);
 	enum link_change change = info->ifi_flags & IFF_UP ? LINK_IS_UP : LINK_IS_DOWN;
 	const char *name = NULL;
@@ -42,44 +65,127 @@ static int on_link(const struct nlmsghdr *header, void *user)
 		change = LINK_IS_GONE;
 	(void)mnl_attr_parse(header, sizeof(*info), find_name, &name);
 	if (name)
-		interfaces->changed(interfaces->user, name, info->ifi_index, change);
+		tell(user, name, info->ifi_index, change);
 	return MNL_CB_OK;
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *user)
 {
-	struct interfaces *interfaces = user;
+	struct watch *watch = user;
 	char buffer[32768] __attribute__((aligned(8)));
 	ssize_t n;
 
 	(void)source;
 	(void)fd;
 	(void)events;
-	while ((n = mnl_socket_recvfrom(interfaces->socket, buffer, sizeof(buffer))) > 0)
-		(void)mnl_cb_run(buffer, (size_t)n, 0, 0, on_link, interfaces);
+	while ((n = mnl_socket_recvfrom(watch->socket, buffer, sizeof(buffer))) > 0)
+		(void)mnl_cb_run(buffer, (size_t)n, 0, 0, on_link, watch);
 	if (n < 0 && errno == ENOBUFS)
-		interfaces->changed(interfaces->user, NULL, 0, LINK_IS_UP);
+		tell(watch, NULL, 0, LINK_IS_UP);
 	return 0;
+}
+
+/* ---- listening --------------------------------------------------------------------------- */
+
+static void stop_listening(struct watch *watch)
+{
+	watch->source = sd_event_source_disable_unref(watch->source);
+	if (watch->socket)
+		mnl_socket_close(watch->socket);
+	watch->socket = NULL;
+	if (watch->namespace >= 0)
+		close(watch->namespace);
+	watch->namespace = PLACE_NOWHERE;
+}
+
+static int open_socket(struct watch *watch)
+{
+	const struct place place = { watch->namespace, watch->territory, "" };
+	int fd = place_socket(
+	    &place, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd < 0)
+		return fd;
+	watch->socket = mnl_socket_fdopen(fd);
+	if (!watch->socket) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (mnl_socket_bind(watch->socket, RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	return sd_event_add_io(
+	    watch->interfaces->event, &watch->source, fd, EPOLLIN, on_readable, watch);
+}
+
+/* Returns 0, -ENODEV where the namespace is not there, or another negative errno, told once. */
+static int listen_to(struct watch *watch)
+{
+	int r = 0;
+
+	watch->namespace = PLACE_HERE;
+	if (watch->territory[0]) {
+		r = place_open(watch->territory);
+		watch->namespace = r;
+	}
+	if (r >= 0)
+		r = open_socket(watch);
+	if (r < 0)
+		stop_listening(watch);
+	if (r < 0 && r != -ENODEV && r != watch->error)
+		(void)log_failure(r, "cannot listen to the links of %s%s",
+		    watch->territory[0] ? "network namespace " : "this machine", watch->territory);
+	watch->error = r;
+	return r < 0 ? r : 0;
+}
+
+static const struct watch *find_watch(const struct interfaces *interfaces, const char *territory)
+{
+	for (size_t i = 0; interfaces && i < interfaces->count; i++)
+		if (strcmp(interfaces->watches[i].territory, territory) == 0)
+			return &interfaces->watches[i];
+	return NULL;
+}
+
+static int begin_watch(struct interfaces *interfaces, const struct interface_config *interface)
+{
+	struct watch *watch = &interfaces->watches[interfaces->count];
+	int r = 0;
+
+	if (find_watch(interfaces, interface->namespace))
+		return 0;
+	interfaces->count++;
+	*watch = (struct watch) { .interfaces = interfaces,
+		.territory = interface->namespace,
+		.namespace = PLACE_NOWHERE };
+	/* Now, and not only once the namespace is there. */
+	if (interface->namespace[0])
+		r = place_may_visit();
+	if (r < 0)
+		return log_failure(r,
+		    "%s: cannot enter other network namespaces; that needs CAP_SYS_ADMIN, and in "
+		    "the unit RestrictNamespaces=net: see the drop-in namespace.conf",
+		    interface->name);
+	r = listen_to(watch);
+	return r == -ENODEV ? 0 : r;
 }
 
 DEFINE_CLEANUP(struct interfaces *, interfaces_close)
 
-int interfaces_open(
-    struct interfaces **ret_interfaces, sd_event *event, interfaces_changed *changed, void *user)
+int interfaces_open(struct interfaces **ret_interfaces, sd_event *event,
+    const struct config *config, interfaces_changed *changed, void *user)
 {
 	CLEANUP(interfaces_close_at) struct interfaces *interfaces = calloc(1, sizeof(*interfaces));
-	int r;
+	int r = 0;
 
-	if (!interfaces)
-		return -ENOMEM;
+	if (interfaces)
+		interfaces->watches = calloc(config->interface_count, sizeof(*interfaces->watches));
+	if (!interfaces || !interfaces->watches)
+		return log_failure(-ENOMEM, "cannot plan to listen to links");
+	interfaces->event = event;
 	interfaces->changed = changed;
 	interfaces->user = user;
-	interfaces->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (!interfaces->socket ||
-	    mnl_socket_bind(interfaces->socket, RTMGRP_LINK, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	r = sd_event_add_io(event, &interfaces->source, mnl_socket_get_fd(interfaces->socket),
-	    EPOLLIN, on_readable, interfaces);
+	for (size_t i = 0; r >= 0 && i < config->interface_count; i++)
+		r = begin_watch(interfaces, &config->interfaces[i]);
 	if (r < 0)
 		return r;
 	*ret_interfaces = TAKE(interfaces);
@@ -90,8 +196,39 @@ void interfaces_close(struct interfaces *interfaces)
 {
 	if (!interfaces)
 		return;
-	sd_event_source_disable_unref(interfaces->source);
-	if (interfaces->socket)
-		mnl_socket_close(interfaces->socket);
+	for (size_t i = 0; i < interfaces->count; i++)
+		stop_listening(&interfaces->watches[i]);
+	free(interfaces->watches);
 	free(interfaces);
+}
+
+void interfaces_check(struct interfaces *interfaces)
+{
+	for (size_t i = 0; i < interfaces->count; i++) {
+		struct watch *watch = &interfaces->watches[i];
+
+		if (!watch->territory[0])
+			continue;
+		/* Our sockets keep it alive; but what is configured is a name. */
+		if (watch->namespace >= 0 && !place_still_is(watch->territory, watch->namespace)) {
+			stop_listening(watch);
+			tell(watch, NULL, 0, LINK_IS_GONE);
+		}
+		if (watch->namespace < 0 && listen_to(watch) == 0)
+			tell(watch, NULL, 0, LINK_IS_UP);
+	}
+}
+
+struct place interfaces_place(
+    const struct interfaces *interfaces, const struct interface_config *interface)
+{
+	struct place place = { PLACE_HERE, "", interface->device };
+	const struct watch *watch;
+
+	if (!interface->namespace[0])
+		return place;
+	watch = find_watch(interfaces, interface->namespace);
+	place.territory = interface->namespace;
+	place.namespace = watch ? watch->namespace : PLACE_NOWHERE;
+	return place;
 }

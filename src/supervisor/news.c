@@ -101,8 +101,9 @@ static void tell_of_device(void *user, const char *sentence)
 
 void news_device(struct group *group)
 {
+	const struct place place = interfaces_place(group->interfaces, group->interface);
 	struct device_facts facts;
 
-	if (device_look(group->interface->device, &facts) == 0)
+	if (device_look(&place, &facts) == 0)
 		device_advise(&facts, group->interface->workers, tell_of_device, group);
 }

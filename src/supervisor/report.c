@@ -4,10 +4,10 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "capture/device.h"
+#include "capture/socket.h"
 #include "supervisor/journal.h"
 
 #include <inttypes.h>
-#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,19 +28,21 @@ struct look {
 
 /* A device's drops at the last look; it may be gone, and another there by its name. */
 struct device {
-	unsigned int ifindex; /* 0: none was seen yet */
+	int ifindex; /* 0: none was seen yet */
 	uint64_t dropped;
 };
 
 struct report {
 	const struct config *config;
+	const struct interfaces *interfaces;
 	struct ledger *ledger;
 	uint64_t last_ns;
 	struct device *devices; /* one an interface */
 	struct look *looks;     /* one a slot */
 };
 
-struct report *report_new(const struct config *config, struct ledger *ledger, uint64_t now_ns)
+struct report *report_new(const struct config *config, const struct interfaces *interfaces,
+    struct ledger *ledger, uint64_t now_ns)
 {
 	struct report *report = calloc(1, sizeof(*report));
 
@@ -48,6 +50,7 @@ struct report *report_new(const struct config *config, struct ledger *ledger, ui
 		return NULL;
 	*report = (struct report) {
 		.config = config,
+		.interfaces = interfaces,
 		.ledger = ledger,
 		.last_ns = now_ns,
 		.looks = calloc(ledger_header(ledger)->slot_count, sizeof(struct look)),
@@ -213,13 +216,16 @@ static void look_at_interface(
 }
 
 /* What was lost before the kernel could offer it, since the last look. */
-static uint64_t device_drops(struct device *device, const char *name)
+static uint64_t device_drops(struct device *device, const struct place *place)
 {
 	const struct device then = *device;
-	struct device now = { .ifindex = if_nametoindex(name) };
+	struct device now = { 0 };
+	struct link_state link;
 
-	if (now.ifindex == 0 || device_dropped((int)now.ifindex, &now.dropped) < 0)
+	if (socket_interface(place, &link) < 0 ||
+	    device_dropped(place, link.ifindex, &now.dropped) < 0)
 		return 0;
+	now.ifindex = link.ifindex;
 	*device = now;
 	if (then.ifindex == 0)
 		return 0; /* what it had lost before the sensor began is told at the start */
@@ -232,8 +238,9 @@ static uint64_t device_drops(struct device *device, const char *name)
 static void look_at_device(struct report *report, size_t index)
 {
 	struct ledger_interface *interface = ledger_interface(report->ledger, index);
-	uint64_t drops =
-	    device_drops(&report->devices[index], report->config->interfaces[index].device);
+	const struct place place =
+	    interfaces_place(report->interfaces, &report->config->interfaces[index]);
+	uint64_t drops = device_drops(&report->devices[index], &place);
 	uint64_t total = atomic_fetch_add(&interface->nic_dropped, drops) + drops;
 	const struct journal_about about = {
 		.interface = interface->name, .drops = &drops, .drops_total = &total

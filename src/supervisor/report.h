@@ -3,6 +3,7 @@
 
 #include "config/config.h"
 #include "ledger/ledger.h"
+#include "supervisor/interfaces.h"
 
 #include <stddef.h>
 
@@ -13,7 +14,8 @@
 struct report;
 
 /* Returns NULL where memory is short. */
-struct report *report_new(const struct config *config, struct ledger *ledger, uint64_t now_ns);
+struct report *report_new(const struct config *config, const struct interfaces *interfaces,
+    struct ledger *ledger, uint64_t now_ns);
 void report_free(struct report *report);
 
 /* Look at the ledger now, and tell what has changed since the last look.  Logs. */

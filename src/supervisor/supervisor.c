@@ -251,6 +251,7 @@ static int on_check(sd_event_source *source, uint64_t usec, void *user)
 		for (size_t i = 0; i < supervisor->config->interface_count; i++)
 			deadlines_check(&supervisor->groups[i], now_ns);
 	supervisor->checked_ns = now_ns;
+	interfaces_check(supervisor->interfaces);
 	tell_ready(supervisor);
 	if (supervisor->is_stopping)
 		report_notify("EXTEND_TIMEOUT_USEC=%" PRIu64, stop_extension_us);
@@ -269,8 +270,9 @@ static int on_report(sd_event_source *source, uint64_t usec, void *user)
 
 static void look_at_link(struct group *group)
 {
+	const struct place place = interfaces_place(group->interfaces, group->interface);
 	struct link_state link;
-	int r = socket_interface(group->interface->device, &link);
+	int r = socket_interface(&place, &link);
 
 	if (group->has_begun && (r == -ENODEV || (r == 0 && link.ifindex != group->link.ifindex)))
 		group_link(group, group->link.ifindex, LINK_IS_GONE);
@@ -278,16 +280,19 @@ static void look_at_link(struct group *group)
 		group_link(group, link.ifindex, link.is_up ? LINK_IS_UP : LINK_IS_DOWN);
 }
 
-static void on_link(void *user, const char *name, int ifindex, enum link_change change)
+static void on_link(
+    void *user, const char *territory, const char *device, int ifindex, enum link_change change)
 {
 	struct supervisor *supervisor = user;
 
 	for (size_t i = 0; i < supervisor->config->interface_count; i++) {
 		struct group *group = &supervisor->groups[i];
 
-		if (!name)
+		if (strcmp(territory, group->interface->namespace) != 0)
+			continue;
+		if (!device)
 			look_at_link(group);
-		else if (strcmp(name, group->interface->device) == 0)
+		else if (strcmp(device, group->interface->device) == 0)
 			group_link(group, ifindex, change);
 		else if (group->has_begun && ifindex == group->link.ifindex)
 			/* Renamed: what is configured is a name. */
@@ -354,10 +359,10 @@ static int set_up_loop(struct supervisor *supervisor)
 	if (r >= 0)
 		r = sd_event_add_time_relative(supervisor->event, NULL, CLOCK_MONOTONIC,
 		    supervisor->config->report.interval / NSEC_PER_USEC, 0, on_report, supervisor);
-	if (r >= 0)
-		r = interfaces_open(
-		    &supervisor->interfaces, supervisor->event, on_link, supervisor);
-	return r < 0 ? log_failure(r, "cannot set the supervisor's loop up") : 0;
+	if (r < 0)
+		return log_failure(r, "cannot set the supervisor's loop up");
+	return interfaces_open(
+	    &supervisor->interfaces, supervisor->event, supervisor->config, on_link, supervisor);
 }
 
 static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step)
@@ -367,7 +372,8 @@ static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step
 	int r = 0;
 
 	supervisor->groups = calloc(config->interface_count, sizeof(*supervisor->groups));
-	supervisor->report = report_new(config, supervisor->premises.ledger, clock_monotonic_ns());
+	supervisor->report = report_new(
+	    config, supervisor->interfaces, supervisor->premises.ledger, clock_monotonic_ns());
 	if (!supervisor->groups || !supervisor->report)
 		return log_failure(-ENOMEM, "cannot plan the groups");
 	*ret_step = STEP_RUNTIME;
@@ -377,6 +383,7 @@ static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step
 		supervisor->groups[i] = (struct group) {
 			.config = config,
 			.interface = &config->interfaces[i],
+			.interfaces = supervisor->interfaces,
 			.premises = &supervisor->premises,
 			.limits = &group_limits,
 			.owner = { on_group_runs, on_group_failed, on_group_ended, supervisor },

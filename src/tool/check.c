@@ -55,7 +55,7 @@ static void print_json(const struct device_facts *facts)
 static int check_interface(const struct sensors_request *request)
 {
 	struct device_facts facts;
-	int r = device_look(request->interface, &facts);
+	int r = device_look(PLACE_OF(request->interface), &facts);
 
 	if (r < 0) {
 		fprintf(stderr,

@@ -232,7 +232,7 @@ static int status_of(int error)
 static int look_at_interface(const char *name, struct refusal_limits *ret_limits, int *ret_ifindex)
 {
 	struct link_state link;
-	int r = socket_interface(name, &link);
+	int r = socket_interface(PLACE_OF(name), &link);
 
 	if (r == 0 && !link.is_up)
 		r = -ENETDOWN;
@@ -263,7 +263,7 @@ static int open_ring(
 	struct ring_fault fault;
 	int r;
 
-	*fd = socket_open();
+	*fd = socket_open(PLACE_OF(options->interface));
 	if (*fd < 0)
 		return log_failure(*fd, "%s: cannot open a packet socket%s", options->interface,
 		    *fd == -EPERM ? "; it needs CAP_NET_RAW" : "");

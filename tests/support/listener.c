@@ -25,9 +25,9 @@ int listener_open(struct listener *listener, const char *interface, const struct
 	struct ring_fault fault = { "find the interface", NULL };
 	struct ring_seat at = *seat;
 	struct link_state link;
-	int r = socket_interface(interface, &link);
+	int r = socket_interface(PLACE_OF(interface), &link);
 
-	*listener = (struct listener) { .fd = r < 0 ? r : socket_open() };
+	*listener = (struct listener) { .fd = r < 0 ? r : socket_open(PLACE_OF(interface)) };
 	r = listener->fd;
 	if (r >= 0)
 		r = ring_open(&listener->ring, listener->fd, &listener_geometry, &fault);

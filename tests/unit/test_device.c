@@ -32,7 +32,7 @@ static void a_device_says_what_it_does(void **state)
 	(void)state;
 	if (!has_namespace)
 		skip();
-	assert_int_equal(device_look(OWN_NEAR, &facts), 0);
+	assert_int_equal(device_look(PLACE_OF(OWN_NEAR), &facts), 0);
 	assert_string_equal(facts.name, OWN_NEAR);
 	assert_string_equal(facts.driver, "veth");
 	assert_true(facts.feature[DEVICE_GSO]);
@@ -46,9 +46,9 @@ static void what_is_not_there_is_said(void **state)
 	uint64_t dropped;
 
 	(void)state;
-	assert_int_equal(device_look("absent0", &facts), -ENODEV);
-	assert_int_equal(device_look("a-name-that-is-too-long", &facts), -ENODEV);
-	assert_int_equal(device_dropped(1 << 30, &dropped), -ENODEV);
+	assert_int_equal(device_look(PLACE_OF("absent0"), &facts), -ENODEV);
+	assert_int_equal(device_look(PLACE_OF("a-name-that-is-too-long"), &facts), -ENODEV);
+	assert_int_equal(device_dropped(PLACE_OF(""), 1 << 30, &dropped), -ENODEV);
 }
 
 static void what_a_device_loses_is_counted(void **state)
@@ -69,7 +69,7 @@ static void what_a_device_loses_is_counted(void **state)
 	/* A frame from where no memory is: the driver has to drop it. */
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(write(fd, (const void *)sysconf(_SC_PAGESIZE), 100), -1);
-	assert_int_equal(device_look("losing0", &facts), 0);
+	assert_int_equal(device_look(PLACE_OF("losing0"), &facts), 0);
 	assert_int_equal(facts.dropped, 3);
 	assert_string_equal(facts.driver, "tun");
 	close(fd);

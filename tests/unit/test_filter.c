@@ -140,8 +140,8 @@ static void listen_with(const char *interface, const struct capture_config *capt
 	struct filter filter = { 0 };
 	char *reason = NULL;
 	uint16_t group;
-	int r =
-	    filter_compile_live(&filter, interface, capture, strcmp(interface, "lo") == 0, &reason);
+	int r = filter_compile_live(
+	    &filter, PLACE_OF(interface), capture, strcmp(interface, "lo") == 0, &reason);
 
 	if (r < 0)
 		fail_msg("%s: %s", capture->filter, reason ? reason : strerror(-r));
@@ -315,7 +315,8 @@ static void a_filter_of_too_many_instructions_says_so(void **state)
 	(void)state;
 	for (int i = 0, at = 0; i < TERMS; i++)
 		at += sprintf(text + at, "%slen = %d", i ? " or " : "", 2 * i + 1);
-	assert_int_equal(filter_compile_live(&filter, OWN_NEAR, &capture, false, &reason), -EINVAL);
+	assert_int_equal(
+	    filter_compile_live(&filter, PLACE_OF(OWN_NEAR), &capture, false, &reason), -EINVAL);
 	assert_non_null(reason);
 	assert_non_null(strstr(reason, "4096"));
 	assert_null(filter.instructions);
@@ -331,7 +332,8 @@ static void an_interface_that_is_not_there_is_told(void **state)
 	char *reason = NULL;
 
 	(void)state;
-	assert_true(filter_compile_live(&filter, "absent0", &capture, false, &reason) < 0);
+	assert_true(
+	    filter_compile_live(&filter, PLACE_OF("absent0"), &capture, false, &reason) < 0);
 	assert_non_null(reason);
 	assert_null(filter.instructions);
 	free(reason);

@@ -4,9 +4,11 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "capture/socket.h"
 #include "supervisor/journal.h"
 #include "supervisor/report.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,20 +41,22 @@ int __wrap_sd_notify(int unset, const char *text)
 }
 
 /* The device of every interface; no index is none. */
-static unsigned int device_index;
+static int device_index;
 static uint64_t device_lost;
 
-unsigned int __wrap_if_nametoindex(const char *name);
-int __wrap_device_dropped(int ifindex, uint64_t *ret_dropped);
+int __wrap_socket_interface(const struct place *place, struct link_state *ret_link);
+int __wrap_device_dropped(const struct place *place, int ifindex, uint64_t *ret_dropped);
 
-unsigned int __wrap_if_nametoindex(const char *name)
+int __wrap_socket_interface(const struct place *place, struct link_state *ret_link)
 {
-	(void)name;
-	return device_index;
+	(void)place;
+	*ret_link = (struct link_state) { .ifindex = device_index };
+	return device_index == 0 ? -ENODEV : 0;
 }
 
-int __wrap_device_dropped(int ifindex, uint64_t *ret_dropped)
+int __wrap_device_dropped(const struct place *place, int ifindex, uint64_t *ret_dropped)
 {
+	(void)place;
 	assert_int_equal(ifindex, device_index);
 	*ret_dropped = device_lost;
 	return 0;
@@ -123,7 +127,7 @@ static int set_up(void **state)
 	device_index = 0;
 	device_lost = 0;
 	now_ns = 1000 * NSEC_PER_SEC;
-	report = report_new(&config, ledger, now_ns);
+	report = report_new(&config, NULL, ledger, now_ns);
 	return report ? 0 : -1;
 }
 

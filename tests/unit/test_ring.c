@@ -88,7 +88,7 @@ static int near_index(void)
 {
 	struct link_state link;
 
-	assert_int_equal(socket_interface(OWN_NEAR, &link), 0);
+	assert_int_equal(socket_interface(PLACE_OF(OWN_NEAR), &link), 0);
 	return link.ifindex;
 }
 
@@ -125,7 +125,7 @@ static void a_failure_at_any_step_names_it_and_leaves_nothing_behind(void **stat
 	(void)state;
 	for (size_t i = 0; i <= COUNT_OF(purposes); i++) {
 		struct ring_fault fault = { 0 };
-		int fd = socket_open();
+		int fd = socket_open(PLACE_OF(OWN_NEAR));
 		int r;
 
 		calls_until_failure = (int)i + 1;
@@ -157,7 +157,7 @@ static int ask_kernel(uint64_t memory, uint64_t block_size, const struct geometr
 
 	if (r < 0)
 		return r;
-	fd = socket_open();
+	fd = socket_open(PLACE_OF(OWN_NEAR));
 	r = ring_open(&ring, fd, &geometry, &fault);
 	ring_close(ring);
 	close(fd);
@@ -200,7 +200,7 @@ static void the_kernel_refuses_what_the_rules_refuse(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(refused); i++) {
-		int fd = socket_open();
+		int fd = socket_open(PLACE_OF(OWN_NEAR));
 
 		assert_int_equal(
 		    setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)), 0);
@@ -322,7 +322,7 @@ static void a_mode_of_no_type_is_refused(void **state)
 			.member_count = 1 };
 		struct ring_fault fault = { 0 };
 		struct ring *ring = NULL;
-		int fd = socket_open();
+		int fd = socket_open(PLACE_OF(OWN_NEAR));
 		uint16_t group;
 
 		assert_int_equal(ring_open(&ring, fd, &listener_geometry, &fault), 0);

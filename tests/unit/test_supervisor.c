@@ -502,7 +502,7 @@ static void a_life_that_cannot_begin_is_tried_again(void **state)
 
 static bool can_open_sockets(void)
 {
-	int fd = socket_open();
+	int fd = socket_open(PLACE_OF(OWN_NEAR));
 
 	if (fd >= 0)
 		close(fd);
