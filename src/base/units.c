@@ -6,7 +6,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 struct unit {
@@ -31,6 +33,15 @@ static const struct unit sizes[] = {
 	{ "TB", UINT64_C(1000000000000) },
 };
 
+/* As they are written; the first leaves no rest, and each is larger than the one before. */
+static const struct unit exact_sizes[] = {
+	{ "B", 1 },
+	{ "KiB", UINT64_C(1) << 10 },
+	{ "MiB", UINT64_C(1) << 20 },
+	{ "GiB", UINT64_C(1) << 30 },
+	{ "TiB", UINT64_C(1) << 40 },
+};
+
 static const struct unit times[] = {
 	{ "us", NSEC_PER_USEC },
 	{ "ms", NSEC_PER_MSEC },
@@ -43,8 +54,8 @@ static const struct unit times[] = {
 static const struct unit rates[] = {
 	{ "", 1 },
 	{ "bit", 1 },
-	{ "kbit", UINT64_C(1000) },
 	{ "Kbit", UINT64_C(1000) },
+	{ "kbit", UINT64_C(1000) },
 	{ "Mbit", UINT64_C(1000000) },
 	{ "Gbit", UINT64_C(1000000000) },
 	{ "Tbit", UINT64_C(1000000000000) },
@@ -165,4 +176,50 @@ int units_parse_share(const char *text, uint64_t *ret_share)
 		return -ERANGE;
 	*ret_share = share;
 	return 0;
+}
+
+/* In the largest unit that leaves no rest, or one decimal: "1.5MiB". */
+static void format(char *text, size_t size, uint64_t value, const struct unit *units, size_t count)
+{
+	const struct unit *largest = &units[0];
+	uint64_t tenths;
+
+	for (size_t i = 1; i < count; i++)
+		if (value >= units[i].factor && value % units[i].factor * 10 % units[i].factor == 0)
+			largest = &units[i];
+	tenths = value % largest->factor * 10 / largest->factor;
+	if (tenths == 0)
+		snprintf(text, size, "%" PRIu64 "%s", value / largest->factor, largest->name);
+	else
+		snprintf(text, size, "%" PRIu64 ".%" PRIu64 "%s", value / largest->factor, tenths,
+		    largest->name);
+}
+
+void units_format_size(char *text, size_t size, uint64_t bytes)
+{
+	format(text, size, bytes, exact_sizes, COUNT_OF(exact_sizes));
+}
+
+void units_format_time(char *text, size_t size, uint64_t ns)
+{
+	format(text, size, ns, times, COUNT_OF(times));
+}
+
+void units_format_rate(char *text, size_t size, uint64_t bits)
+{
+	format(text, size, bits, rates, COUNT_OF(rates));
+}
+
+void units_format_about(char *text, size_t size, uint64_t bytes)
+{
+	const struct unit *largest = &exact_sizes[0];
+
+	for (size_t i = 1; i < COUNT_OF(exact_sizes); i++)
+		if (bytes >= exact_sizes[i].factor)
+			largest = &exact_sizes[i];
+	if (bytes % largest->factor == 0)
+		units_format_size(text, size, bytes);
+	else
+		snprintf(
+		    text, size, "%.1f%s", (double)bytes / (double)largest->factor, largest->name);
 }

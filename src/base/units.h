@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -25,3 +26,15 @@ int units_parse_factor(const char *text, uint64_t *ret_millionths);
 
 /* Hundredths of a percent: "5%", "0.25%"; 0 needs no unit; at most 100%. */
 int units_parse_share(const char *text, uint64_t *ret_share);
+
+/*
+ * And written, into UNITS_TEXT bytes.  The first three are read back as the same number, in the
+ * largest unit for which a decimal is enough: "1.5MiB", "100ms" (a time in whole microseconds).
+ */
+enum { UNITS_TEXT = 32 };
+void units_format_size(char *text, size_t size, uint64_t bytes);
+void units_format_time(char *text, size_t size, uint64_t ns);
+void units_format_rate(char *text, size_t size, uint64_t bits);
+
+/* Bytes for people, who want no more than a decimal: "23.1GiB". */
+void units_format_about(char *text, size_t size, uint64_t bytes);

@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "capture/geometry.h"
 
 #include <errno.h>
@@ -108,26 +109,11 @@ static int open_output(struct premises *premises, const char *path)
 	return 0;
 }
 
-/* Bytes that could be taken without swapping, of proc(5); 0 where it cannot be told. */
-static uint64_t available_memory(void)
-{
-	FILE *file = fopen("/proc/meminfo", "re");
-	char line[128];
-	uint64_t kib = 0;
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return kib * 1024;
-}
-
 static int check_memory(const struct config *config)
 {
 	struct geometry geometry;
 	const struct geometry_rule *rule = NULL;
-	uint64_t workers = 0, free = available_memory(), sum, bound;
+	uint64_t workers = 0, free = memory_available(), sum, bound;
 	int r = geometry_plan(&geometry, &config->ring, &rule);
 
 	if (r < 0) {

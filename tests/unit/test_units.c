@@ -68,10 +68,52 @@ static void each_text_is_read_as_people_mean_it(void **state)
 	}
 }
 
+static void what_is_written_is_read_back(void **state)
+{
+	const struct {
+		void (*format)(char *, size_t, uint64_t);
+		parser *parse; /* NULL: it is only about the number */
+		uint64_t value;
+		const char *text;
+	} rows[] = {
+		{ units_format_size, units_parse_size, 0, "0B" },
+		{ units_format_size, units_parse_size, 5000, "5000B" },
+		{ units_format_size, units_parse_size, (UINT64_C(1) << 20) + 1024, "1025KiB" },
+		{ units_format_size, units_parse_size, UINT64_C(403) << 20, "403MiB" },
+		{ units_format_size, units_parse_size, UINT64_C(3) << 19, "1.5MiB" },
+		{ units_format_size, units_parse_size, UINT64_C(1) << 40, "1TiB" },
+		{ units_format_size, units_parse_size, UINT64_MAX, "18446744073709551615B" },
+		{ units_format_time, units_parse_time, 100000000, "100ms" },
+		{ units_format_time, units_parse_time, UINT64_C(60000000000), "1min" },
+		{ units_format_time, units_parse_time, UINT64_C(90000000000), "1.5min" },
+		{ units_format_time, units_parse_time, 1500000, "1.5ms" },
+		{ units_format_time, units_parse_time, 1234000, "1234us" },
+		{ units_format_rate, units_parse_rate, UINT64_C(10000000000), "10Gbit" },
+		{ units_format_rate, units_parse_rate, 64000, "64kbit" },
+		{ units_format_about, NULL, 1023, "1023B" },
+		{ units_format_about, NULL, UINT64_C(64) << 20, "64MiB" },
+		{ units_format_about, NULL, (UINT64_C(23) << 30) + 123456789, "23.1GiB" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[UNITS_TEXT];
+		uint64_t value = 0;
+
+		rows[i].format(text, sizeof(text), rows[i].value);
+		assert_string_equal(text, rows[i].text);
+		if (!rows[i].parse)
+			continue;
+		assert_int_equal(rows[i].parse(text, &value), 0);
+		assert_int_equal(value, rows[i].value);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_text_is_read_as_people_mean_it),
+		cmocka_unit_test(what_is_written_is_read_back),
 	};
 
 	return RUN_TESTS(tests);
