@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/exit.h"
 #include "base/log.h"
+#include "config/workers.h"
 #include "supervisor/deadlines.h"
 #include "supervisor/group.h"
 #include "supervisor/interfaces.h"
@@ -15,7 +16,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sysexits.h>
@@ -25,8 +25,6 @@
 static const uint64_t check_interval_us = 500000;
 /* What a stop may take from one sign of progress to the next. */
 static const uint64_t stop_extension_us = 30000000;
-/* SPEC section 3: at most this many workers where the file does not say. */
-enum { WORKERS_DEFAULT_MOST = 8 };
 
 struct supervisor {
 	struct config *config;
@@ -303,21 +301,6 @@ static void on_link(
 
 /* ---- setting up -------------------------------------------------------------------------- */
 
-/* As many workers as there are CPUs, where the file does not say. */
-static void settle_workers(struct config *config)
-{
-	cpu_set_t cpus;
-	size_t count = 1;
-
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-		count = (size_t)CPU_COUNT(&cpus);
-	count =
-	    LEAST(MOST(count / config->interface_count, (size_t)1), (size_t)WORKERS_DEFAULT_MOST);
-	for (size_t i = 0; i < config->interface_count; i++)
-		if (config->interfaces[i].workers == 0)
-			config->interfaces[i].workers = count;
-}
-
 static int listen_to_signals(struct supervisor *supervisor)
 {
 	static const struct {
@@ -427,7 +410,7 @@ int supervisor_run(struct config *config, const char *runtime_directory, worker_
 	enum exit_step step = STEP_CAPTURE;
 	int r;
 
-	settle_workers(config);
+	workers_settle(config);
 	r = premises_open(&supervisor.premises, config, runtime_directory, &step);
 	if (r < 0) {
 		report_notify("ERRNO=%d", -r);
