@@ -3,6 +3,10 @@
 
 #include "config/config.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 /*
  * From settings to the numbers of tpacket_req3, with the rules of packet_set_ring() in the kernel's
  * net/packet/af_packet.c, each checked and named.  Pure.
@@ -15,19 +19,65 @@ struct geometry {
 	uint32_t retire_timeout_ms;
 };
 
-/* A rule that settings break: the key to blame, and "what is wrong; what is allowed". */
-struct geometry_rule {
-	const char *key, *text;
+/*
+ * What setsockopt(2) is asked with PACKET_RX_RING or PACKET_TX_RING.  In 64 bits, so that a number
+ * that the kernel's fields do not hold breaks a rule, and is not cut to one that meets it.
+ */
+struct geometry_request {
+	unsigned int version; /* 1 to 3: TPACKET_V1 to V3 */
+	bool transmits;
+	uint64_t block_size, block_count, frame_size, frame_count;
+	uint64_t retire_timeout_ms, private_size, features; /* only V3 has these */
+	uint64_t reserve;                                   /* the socket's PACKET_RESERVE */
 };
 
-/* The nth rule, from 0, that is broken; NULL where no more are. */
+/* A rule: its name, the key of a configuration to blame, "what is wrong; what is allowed". */
+struct geometry_rule {
+	const char *name;
+	const char *key, *text;
+	bool is_kernels; /* packet_set_ring() refuses what breaks it; else fancap alone does */
+};
+
+enum { GEOMETRY_TEXT = 256 };
+
+/* The request that settings come to: V3, to receive. */
+struct geometry_request geometry_request_of(const struct ring_config *ring);
+
+/*
+ * The nth rule, from 0, in the order in which the kernel checks, and then fancap's own; NULL where
+ * no more are.
+ */
+const struct geometry_rule *geometry_rule(size_t nth);
+
+/* Whether a rule is about such a request, and whether it meets it. */
+bool geometry_concerns(const struct geometry_rule *rule, const struct geometry_request *request);
+bool geometry_meets(const struct geometry_rule *rule, const struct geometry_request *request);
+
+/*
+ * The numbers that a rule compares, and how they compare, as in "tp_block_size 5000 is not a
+ * multiple of the page, 4096".
+ */
+void geometry_compare(const struct geometry_rule *rule, const struct geometry_request *request,
+    char text[GEOMETRY_TEXT]);
+
+/* The first rule that a request breaks, of all or of the kernel's; NULL where it breaks none. */
+const struct geometry_rule *geometry_fault(const struct geometry_request *request);
+const struct geometry_rule *geometry_kernel_fault(const struct geometry_request *request);
+
+/* The nth rule, from 0, that settings break; NULL where no more are. */
 const struct geometry_rule *geometry_broken(const struct ring_config *ring, size_t nth);
 
 /* Returns 0, or -EINVAL with the first rule that is broken in *ret_rule. */
 int geometry_plan(struct geometry *ret_geometry, const struct ring_config *ring,
     const struct geometry_rule **ret_rule);
 
-/* What the kernel takes for one ring: blocks are rounded up to a power of two of pages. */
+/* A ring in words, which the daemon and fancap ring share: "64 blocks of 1MiB (64MiB), …". */
+void geometry_describe(const struct geometry *geometry, char text[GEOMETRY_TEXT]);
+
+/*
+ * What the kernel takes for one ring: blocks are rounded up to a power of two of pages
+ * (alloc_pg_vec(), get_order()).
+ */
 uint64_t geometry_memory(const struct geometry *geometry);
 
 /* The longest Ethernet frame that a block takes whole (KERNEL.md: block_size - 130). */

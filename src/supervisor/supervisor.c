@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/exit.h"
 #include "base/log.h"
+#include "capture/geometry.h"
 #include "config/workers.h"
 #include "supervisor/deadlines.h"
 #include "supervisor/group.h"
@@ -77,13 +78,15 @@ static void tell_started(const struct supervisor *supervisor, const struct group
 {
 	const struct config *config = supervisor->config;
 	const struct journal_about about = { .interface = group->interface->name };
+	const struct geometry_rule *rule;
+	struct geometry geometry;
+	char ring[GEOMETRY_TEXT] = "";
 
+	if (geometry_plan(&geometry, &config->ring, &rule) == 0)
+		geometry_describe(&geometry, ring);
 	journal_event(EVENT_STARTED, &about,
-	    "%s: %zu workers capture, each with a ring of %" PRIu64 " MiB (%" PRIu64
-	    " blocks of %" PRIu64 " KiB), to %s",
-	    group->interface->name, group->count, config->ring.memory >> 20,
-	    config->ring.memory / config->ring.block_size, config->ring.block_size >> 10,
-	    config->output.directory);
+	    "%s: %zu workers capture to %s, each with a ring of its own: %s",
+	    group->interface->name, group->count, config->output.directory, ring);
 }
 
 static void fail(struct supervisor *supervisor, int error)

@@ -6,6 +6,8 @@
 #include "capture/geometry.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,6 +97,9 @@ static void each_broken_rule_is_named(void **state)
 		{ 64 * MIB, MIB, 0, "retire_timeout" },
 		{ 64 * MIB, MIB, NSEC_PER_MSEC - 1, "retire_timeout" },
 		{ 64 * MIB, MIB, UINT64_MAX, "retire_timeout" },
+		{ 64 * MIB, MIB, 65536 * NSEC_PER_MSEC, "retire_timeout" },
+		/* One above what kactive_blk_num counts. */
+		{ 65537 * 4 * KIB, 4 * KIB, NSEC_PER_SEC, "65536 blocks" },
 	};
 	const struct geometry untouched = { 1, 2, 3, 4, 5 };
 
@@ -139,6 +144,130 @@ static void the_largest_of_each_is_counted_without_overflow(void **state)
 	assert_int_equal(geometry_patience_ns(&geometry), 8190 * 60 * NSEC_PER_SEC);
 }
 
+static const struct geometry_rule *rule_named(const char *name)
+{
+	const struct geometry_rule *rule;
+
+	for (size_t i = 0; (rule = geometry_rule(i)); i++)
+		if (strcmp(rule->name, name) == 0)
+			return rule;
+	fail_msg("no rule is named %s", name);
+	return NULL;
+}
+
+static const struct geometry_request good_request = {
+	.version = 3,
+	.block_size = 16384,
+	.block_count = 4,
+	.frame_size = 2048,
+	.frame_count = 32,
+	.retire_timeout_ms = 10,
+};
+
+/* One field of a good request, at the last value that meets a rule and the first that does not. */
+static void each_rule_is_broken_at_its_border(void **state)
+{
+#define AT(field, last, first) offsetof(struct geometry_request, field), last, first
+	const struct {
+		const char *name;
+		size_t offset;
+		uint64_t last, first;
+	} rows[] = {
+		{ "block_int", AT(block_size, INT32_MAX, INT32_MAX + UINT64_C(1)) },
+		{ "block_int", AT(block_size, 4096, UINT64_C(1) << 32) },
+		{ "block_pages", AT(block_size, 4096, 4095) },
+		{ "block_pages", AT(block_size, 8192, 8193) },
+		{ "block_pages", AT(block_size, 4096, 0) },
+		/* 48 of the block's header and 68 of the packet's; rounded up to 8. */
+		{ "block_header", AT(private_size, 16384 - 116 - 4, 16384 - 116 - 3) },
+		{ "block_header", AT(private_size, 0, UINT32_MAX) },
+		{ "block_header", AT(reserve, 16384 - 116, 16384 - 115) },
+		{ "frame_header", AT(frame_size, 80, 64) },
+		{ "frame_header", AT(reserve, 2048 - 68, 2048 - 67) },
+		{ "frame_header", AT(reserve, 0, INT32_MAX) },
+		{ "frame_aligned", AT(frame_size, 2048, 2047) },
+		{ "frame_aligned", AT(frame_size, 2064, 2056) },
+		{ "frame_in_block", AT(frame_size, 16384, 16400) },
+		{ "blocks", AT(block_count, 1, 0) },
+		{ "frames_int", AT(block_count, UINT32_MAX / 8, UINT32_MAX / 8 + 1) },
+		{ "frames_counted", AT(frame_count, 32, 31) },
+		{ "frames_counted", AT(frame_count, 32, 33) },
+		{ "blocks_listed", AT(block_count, 524288, 524289) },
+		{ "two_blocks", AT(block_count, 2, 1) },
+		{ "blocks_in_turn", AT(block_count, 65536, 65537) },
+		{ "timeout_given", AT(retire_timeout_ms, 1, 0) },
+		{ "timeout_kept", AT(retire_timeout_ms, 65535, 65536) },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const struct geometry_rule *rule = rule_named(rows[i].name);
+		struct geometry_request request = good_request;
+		char text[GEOMETRY_TEXT];
+
+		assert_null(geometry_fault(&good_request));
+		memcpy((char *)&request + rows[i].offset, &rows[i].last, sizeof(uint64_t));
+		if (!geometry_meets(rule, &request))
+			fail_msg("row %zu: %s is broken", i, rule->name);
+		memcpy((char *)&request + rows[i].offset, &rows[i].first, sizeof(uint64_t));
+		if (geometry_meets(rule, &request))
+			fail_msg("row %zu: %s is met", i, rule->name);
+		geometry_compare(rule, &request, text);
+		assert_non_null(strstr(text, "is not"));
+	}
+}
+
+static void a_rule_of_one_kind_of_ring_is_met_by_the_others(void **state)
+{
+	struct geometry_request request = good_request;
+
+	(void)state;
+	request.transmits = true;
+	assert_ptr_equal(geometry_fault(&request), rule_named("transmit_plain"));
+	request.version = 2;
+	assert_null(geometry_fault(&request));
+	request.transmits = false;
+	request.block_count = 1;
+	request.frame_count = 8;
+	assert_null(geometry_fault(&request));
+	/* Fifty-two bytes, and no more in these. */
+	request.frame_size = 64;
+	request.frame_count = 256;
+	assert_null(geometry_fault(&request));
+	request.version = 3;
+	assert_ptr_equal(geometry_fault(&request), rule_named("frame_header"));
+	assert_ptr_equal(geometry_kernel_fault(&request), rule_named("frame_header"));
+	request.frame_size = 2048;
+	request.frame_count = 8;
+	assert_ptr_equal(geometry_fault(&request), rule_named("two_blocks"));
+	assert_null(geometry_kernel_fault(&request));
+}
+
+static void the_numbers_of_a_rule_are_told(void **state)
+{
+	struct geometry_request request = good_request;
+	char text[GEOMETRY_TEXT];
+
+	(void)state;
+	geometry_compare(rule_named("block_pages"), &request, text);
+	assert_string_equal(text, "tp_block_size 16384 is a multiple of the page, 4096");
+	request.block_size = 5000;
+	geometry_compare(rule_named("block_pages"), &request, text);
+	assert_string_equal(text, "tp_block_size 5000 is not a multiple of the page, 4096");
+}
+
+static void a_ring_is_told_in_words(void **state)
+{
+	const struct geometry geometry = plan(64 * MIB, MIB);
+	char text[GEOMETRY_TEXT];
+
+	(void)state;
+	geometry_describe(&geometry, text);
+	assert_string_equal(text,
+	    "64 blocks of 1MiB (64MiB), each handed over after 100ms at the latest; frames of up "
+	    "to 1048446 bytes; at low load nobody need read for 6.3s");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +277,10 @@ int main(void)
 		cmocka_unit_test(each_broken_rule_is_named),
 		cmocka_unit_test(every_broken_rule_is_found),
 		cmocka_unit_test(the_largest_of_each_is_counted_without_overflow),
+		cmocka_unit_test(each_rule_is_broken_at_its_border),
+		cmocka_unit_test(a_rule_of_one_kind_of_ring_is_met_by_the_others),
+		cmocka_unit_test(the_numbers_of_a_rule_are_told),
+		cmocka_unit_test(a_ring_is_told_in_words),
 	};
 
 	/* The numbers above are those of a page of 4 KiB. */
