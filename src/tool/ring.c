@@ -1,37 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/array.h"
+#include "base/clock.h"
+#include "base/memory.h"
 #include "base/units.h"
-#include "capture/geometry.h"
 #include "config/settings.h"
+#include "config/workers.h"
+#include "tool/ring_report.h"
 #include "tool/sensors.h"
 #include "tool/verbs.h"
 
 #include <getopt.h>
-#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 
 struct options {
-	struct sensors_request sensors;
-	struct ring_config ring; /* what is 0 was not given */
+	struct sensors_request sensors; /* first: what visits a sensor is given this */
+	struct ring_config ring;        /* what is 0 was not given */
 	uint64_t workers, rate, packet_size, gap;
-	bool suggests, tries, measures, json, help;
+	bool suggests, measures, json, help;
 };
 
 /* ---- options ----------------------------------------------------------------------------- */
 
 static const char usage[] =
     "usage: fancap ring [SENSOR | --config FILE] [OPTION]...\n"
-    "       fancap ring --memory SIZE --block-size SIZE --retire-timeout TIME [OPTION]...\n"
+    "       fancap ring [--memory SIZE] [--block-size SIZE] [--retire-timeout TIME] [OPTION]...\n"
+    "       fancap ring --suggest --rate BITS --packet-size BYTES --gap TIME [--workers N]\n"
     "       fancap ring --measure [--json]\n"
-    "Says what the kernel makes of a ring, of a configuration's or of plain numbers.\n"
+    "Says of a configuration's ring, or of plain numbers: what the kernel is asked and which of\n"
+    "its rules that meets or breaks, the memory it takes, the longest frame, how long a burst\n"
+    "fits and nobody need read. Exit 78 where the kernel would refuse it.\n"
     "\n"
     "  --memory SIZE             of one worker's ring; default 64MiB\n"
     "  --block-size SIZE         default 1MiB\n"
     "  --retire-timeout TIME     default 100ms\n"
-    "  --workers N               how many there are\n"
+    "  --workers N               that share the rate and have a ring each\n"
+    "  --rate BITS               so much comes in a second: 10Gbit\n"
+    "  --packet-size BYTES       in packets of this size\n"
+    "  --suggest                 print a ring: section that survives the gap\n"
+    "  --gap TIME                nobody reads for this long: 300ms\n"
     "  --measure                 compare the versions of the ring on this machine\n"
     "  --json                    for machines\n"
     "  -h, --help\n";
@@ -39,6 +48,11 @@ static const char usage[] =
 enum { FIELD_FLAG, FIELD_NUMBER, FIELD_TEXT };
 
 #define FIELD(kind, field) .holds = FIELD_##kind, .offset = offsetof(struct options, field)
+
+/* Beyond these nothing is known, and below them nothing overflows. */
+#define RATE_MOST UINT64_C(1000000000000000)
+#define PACKET_MOST SNAPLEN_MOST
+#define GAP_MOST (86400 * NSEC_PER_SEC)
 
 typedef int unit_parser(const char *text, uint64_t *ret_value);
 
@@ -59,6 +73,13 @@ static const struct {
 	    "a time such as 100ms" },
 	{ "workers", FIELD(NUMBER, workers), units_parse_number, 1, WORKERS_MOST,
 	    "a number from 1 to 256" },
+	{ "rate", FIELD(NUMBER, rate), units_parse_rate, 1, RATE_MOST,
+	    "bits a second, such as 10Gbit" },
+	{ "packet-size", FIELD(NUMBER, packet_size), units_parse_number, 1, PACKET_MOST,
+	    "a number of bytes up to 262144" },
+	{ "gap", FIELD(NUMBER, gap), units_parse_time, 1, GAP_MOST,
+	    "a time such as 300ms, up to 1d" },
+	{ "suggest", FIELD(FLAG, suggests) },
 	{ "measure", FIELD(FLAG, measures) },
 	{ "json", FIELD(FLAG, json) },
 };
@@ -107,6 +128,14 @@ static int check_options(const struct options *options)
 		return complain("takes a configuration or numbers, and not both");
 	if (options->measures && (has_file || has_numbers(options)))
 		return complain("--measure takes rings of its own");
+	if (!options->rate != !options->packet_size)
+		return complain("--rate and --packet-size go together");
+	if (options->suggests && (!options->rate || !options->gap))
+		return complain("--suggest takes --rate, --packet-size and --gap");
+	if (options->gap && !options->suggests)
+		return complain("--gap is for --suggest");
+	if (options->suggests && options->ring.memory)
+		return complain("--suggest finds the memory: leave --memory out");
 	return 0;
 }
 
@@ -146,37 +175,106 @@ static int measure(const struct options *options)
 	return complain("--measure is not in this version");
 }
 
-static int plan_one(const struct ring_config *ring, uint64_t workers)
+/* The rule first broken, in one line; the table of all is on stdout. */
+static int status_of(const struct ring_config *ring)
 {
-	const struct geometry_rule *rule = NULL;
-	struct geometry geometry;
+	const struct geometry_request request = geometry_request_of(ring);
+	const struct geometry_rule *fault = geometry_fault(&request);
 
-	if (geometry_plan(&geometry, ring, &rule) < 0) {
-		fprintf(stderr, "fancap: ring: %s: %s\n", rule->key, rule->text);
-		return EX_CONFIG;
-	}
-	printf("%" PRIu32 " blocks of %" PRIu32 " bytes; %" PRIu64 " bytes for all workers\n",
-	    geometry.block_count, geometry.block_size, workers * geometry_memory(&geometry));
-	return 0;
+	if (!fault)
+		return 0;
+	fprintf(stderr, "fancap: ring: %s: %s (%s)\n", fault->key, fault->text, fault->name);
+	return EX_CONFIG;
 }
 
-/* What the configuration's defaults are, where a number was not given. */
+static int suggest(const struct options *options, struct ring_report *report)
+{
+	const struct capacity_wish wish = {
+		.load = report->load,
+		.gap_ns = options->gap,
+		.block_size = options->ring.block_size,
+		.retire_timeout = report->ring.retire_timeout,
+	};
+
+	report->gap_ns = options->gap;
+	if (capacity_suggest(&report->ring, &wish) == 0)
+		return 0;
+	fputs("fancap: ring: no ring lasts so long; a shorter --gap, more --workers, or a longer "
+	      "--retire-timeout\n",
+	    stderr);
+	return EX_CONFIG;
+}
+
+static int report_on(const struct options *options, struct ring_report *report)
+{
+	int status = 0;
+
+	report->rate = options->rate;
+	report->load.bits = (options->rate + report->sharers - 1) / report->sharers;
+	report->load.packet = (uint32_t)options->packet_size;
+	report->memory_free = memory_available();
+	if (options->suggests)
+		status = suggest(options, report);
+	if (status != 0)
+		return status;
+	if (options->json) {
+		ring_report_json(stdout, report);
+		puts("}");
+	} else if (options->suggests) {
+		ring_report_yaml(stdout, report);
+	} else {
+		ring_report_text(stdout, report);
+	}
+	return status_of(&report->ring);
+}
+
+/* The configuration's defaults, where a number was not given. */
 static int plan_numbers(const struct options *options)
 {
 	const struct ring_config *given = &options->ring;
 	struct config defaults = { 0 };
-	struct ring_config ring;
+	struct ring_report report = {
+		.workers = MOST(options->workers, UINT64_C(1)),
+		.sharers = MOST(options->workers, UINT64_C(1)),
+	};
 
 	if (settings_reset(settings, settings_count, &defaults) < 0)
 		return EX_OSERR;
-	ring = (struct ring_config) {
-		.memory = given->memory ? given->memory : defaults.ring.memory,
-		.block_size = given->block_size ? given->block_size : defaults.ring.block_size,
-		.retire_timeout =
-		    given->retire_timeout ? given->retire_timeout : defaults.ring.retire_timeout,
-	};
+	report.ring = defaults.ring;
 	settings_release(settings, settings_count, &defaults);
-	return plan_one(&ring, MOST(options->workers, UINT64_C(1)));
+	if (given->memory)
+		report.ring.memory = given->memory;
+	if (given->block_size)
+		report.ring.block_size = given->block_size;
+	if (given->retire_timeout)
+		report.ring.retire_timeout = given->retire_timeout;
+	return report_on(options, &report);
+}
+
+/* The interface with the fewest workers has the most to do, at the same rate. */
+static int plan_sensor(const char *path, const struct sensors_request *request)
+{
+	const struct options *options = (const struct options *)request;
+	struct ring_report report = { .sharers = UINT64_MAX };
+	struct config *config = NULL;
+	int status = sensors_load_any_ring(path, &config);
+
+	if (status != 0)
+		return status;
+	workers_settle(config);
+	for (size_t i = 0; i < config->interface_count; i++) {
+		uint64_t workers =
+		    options->workers ? options->workers : config->interfaces[i].workers;
+
+		report.workers += workers;
+		report.sharers = LEAST(report.sharers, workers);
+	}
+	report.sensor = config->sensor;
+	report.ring = config->ring;
+	report.load.captured = (uint32_t)config->capture.snaplen;
+	status = report_on(options, &report);
+	config_free(config);
+	return status;
 }
 
 int verb_ring(int argc, char **argv)
@@ -188,5 +286,10 @@ int verb_ring(int argc, char **argv)
 		return status;
 	if (options.help)
 		return fputs(usage, stdout) < 0 ? EX_IOERR : 0;
-	return options.measures ? measure(&options) : plan_numbers(&options);
+	if (options.measures)
+		return measure(&options);
+	if (options.sensors.config || options.sensors.sensor ||
+	    !(has_numbers(&options) || options.workers || options.rate))
+		return sensors_each(&options.sensors, plan_sensor);
+	return plan_numbers(&options);
 }

@@ -195,12 +195,12 @@ static const char *describe(const char *path, int error, char *text, size_t size
 	return text;
 }
 
-int sensors_load(const char *path, struct config **ret_config)
+static int load(const char *path, config_check *check, struct config **ret_config)
 {
 	struct config_faults *faults = NULL;
 	struct config *config = NULL;
 	char reason[PATH_MAX + 64];
-	int r = config_load(&config, path, sensors_check, &faults), status = 0;
+	int r = config_load(&config, path, check, &faults), status = 0;
 
 	for (size_t i = 0; i < config_faults_count(faults); i++)
 		log_bare(r < 0 ? LOG_ERR : LOG_WARNING, config_faults_text(faults, i));
@@ -213,4 +213,14 @@ int sensors_load(const char *path, struct config **ret_config)
 		*ret_config = TAKE(config);
 	config_free(config);
 	return status;
+}
+
+int sensors_load(const char *path, struct config **ret_config)
+{
+	return load(path, sensors_check, ret_config);
+}
+
+int sensors_load_any_ring(const char *path, struct config **ret_config)
+{
+	return load(path, NULL, ret_config);
 }

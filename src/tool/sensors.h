@@ -35,3 +35,6 @@ config_check sensors_check;
  * 0 and hands the configuration over where ret_config is given, or an exit status.
  */
 int sensors_load(const char *path, struct config **ret_config);
+
+/* As sensors_load(), for who judges the ring: only what the file says is checked. */
+int sensors_load_any_ring(const char *path, struct config **ret_config);
