@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char magic[8] = "fancapL";
 /* Bounds of a layout that makes sense: 256 workers on each of 64 interfaces. */
@@ -71,6 +72,7 @@ static struct ledger_header plan(const struct ledger_shape *shape)
 		.worker_size = (uint32_t)round_up(sizeof(struct ledger_worker), PAGE),
 		.copies_at = offsetof(struct ledger_worker, copies),
 		.copy_size = sizeof(struct ledger_copy),
+		.terms = shape->terms,
 	};
 
 	memcpy(header.magic, magic, sizeof(magic));
@@ -193,7 +195,7 @@ static bool holds_together(const struct ledger *ledger)
 	       memchr(header->output, 0, sizeof(header->output)) && slots_hold_together(ledger);
 }
 
-int ledger_open(struct ledger **ret_ledger, int directory)
+static int open_existing(struct ledger **ret_ledger, int directory, int mode, int protection)
 {
 	CLEANUP(ledger_close_at) struct ledger *ledger = calloc(1, sizeof(*ledger));
 	CLEANUP(close_at) int fd = -1;
@@ -202,17 +204,56 @@ int ledger_open(struct ledger **ret_ledger, int directory)
 
 	if (!ledger)
 		return -ENOMEM;
-	fd = openat(directory, "ledger", O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	fd = openat(directory, "ledger", mode | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return -errno;
 	if (!S_ISREG(status.st_mode) || status.st_size < (off_t)sizeof(struct ledger_header))
 		return -EBADMSG;
+	/* What others may write to is not gone on with; reading it does no harm. */
+	if (mode == O_RDWR && (status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH)))
+		return -EBADMSG;
 	ledger->size = (size_t)status.st_size;
-	r = map(ledger, fd, PROT_READ);
+	r = map(ledger, fd, protection);
 	if (r < 0)
 		return r;
 	if (!holds_together(ledger))
 		return -EBADMSG;
+	*ret_ledger = TAKE(ledger);
+	return 0;
+}
+
+int ledger_open(struct ledger **ret_ledger, int directory)
+{
+	return open_existing(ret_ledger, directory, O_RDONLY, PROT_READ);
+}
+
+static bool is_of_shape(const struct ledger *ledger, const struct ledger_shape *shape)
+{
+	const struct ledger_header *header = ledger_header(ledger);
+	const struct ledger_header planned = plan(shape);
+
+	if (memcmp(&planned, header, offsetof(struct ledger_header, pid)) != 0 ||
+	    memcmp(&planned.terms, &header->terms, sizeof(planned.terms)) != 0)
+		return false;
+	for (size_t i = 0; i < shape->interface_count; i++) {
+		const struct ledger_interface *interface = ledger_interface(ledger, i);
+
+		if (strcmp(interface->name, shape->interfaces[i].name) != 0 ||
+		    interface->slot_count != shape->interfaces[i].workers)
+			return false;
+	}
+	return true;
+}
+
+int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape)
+{
+	CLEANUP(ledger_close_at) struct ledger *ledger = NULL;
+	int r = open_existing(&ledger, directory, O_RDWR, PROT_READ | PROT_WRITE);
+
+	if (r < 0)
+		return r == -ELOOP || r == -EISDIR || r == -EACCES ? -EBADMSG : r;
+	if (!is_of_shape(ledger, shape))
+		return -ESTALE;
 	*ret_ledger = TAKE(ledger);
 	return 0;
 }

@@ -41,6 +41,12 @@ enum ledger_state {
 	STATE_COUNT_,
 };
 
+/* What rings and stages are made by: who goes on with them must be of the same mind. */
+struct ledger_terms {
+	uint64_t ring_memory, block_size, retire_timeout_ns; /* of one ring */
+	uint64_t stage_size;                                 /* of one stage */
+};
+
 /* Fixed, down to `output`. */
 struct ledger_header {
 	char magic[8]; /* "fancapL" */
@@ -59,6 +65,7 @@ struct ledger_header {
 	_Atomic uint32_t state;          /* enum ledger_state of the sensor */
 	_Atomic uint64_t started_utc_ns;
 	_Atomic uint64_t imbalance; /* 1 once books did not balance */
+	struct ledger_terms terms;
 };
 
 struct ledger_interface {
@@ -169,6 +176,7 @@ struct ledger_shape {
 		size_t workers;
 	} * interfaces;
 	const char *output; /* the output directory; NULL: not said */
+	struct ledger_terms terms;
 };
 
 /*
@@ -183,6 +191,13 @@ int ledger_create(struct ledger **ret_ledger, int directory, const struct ledger
  * one that does not hold together (every offset and count is checked against the file's size).
  */
 int ledger_open(struct ledger **ret_ledger, int directory);
+
+/*
+ * Map the ledger that an earlier life of the daemon left, to go on with it: shared with every
+ * process forked later, as a new one is.  Returns 0, -ENOENT where there is none, -EBADMSG for one
+ * that does not hold together or is not this user's own, -ESTALE for one of another shape.
+ */
+int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape);
 
 /* Unmap; NULL is allowed. */
 void ledger_close(struct ledger *ledger);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "support/cmocka.h"
 
+#include "base/array.h"
 #include "ledger/ledger.h"
 #include "support/ledger_seeds.h"
 
@@ -237,6 +238,91 @@ static void a_worker_without_a_commit_is_settled_too(void **state)
 
 #define LEDGER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- going on with what an earlier life left --------------------------------------------- */
+
+static const struct ledger_shape_interface left_interfaces[] = { { "eth0", 2 }, { "eth1", 1 } };
+static const struct ledger_shape left = {
+	.sensor = "dmz",
+	.interface_count = 2,
+	.interfaces = left_interfaces,
+	.output = "/var/lib/fancap/dmz",
+	.terms = { 1 << 26, 1 << 20, 100000000, 1 << 22 },
+};
+
+static void leave_a_ledger(void)
+{
+	struct ledger *ledger = NULL;
+
+	assert_int_equal(ledger_create(&ledger, directory, &left), 0);
+	atomic_store(&ledger_slot(ledger, 2)->generation, 7);
+	ledger_close(ledger);
+}
+
+static void a_ledger_of_the_same_shape_is_gone_on_with(void **state)
+{
+	struct ledger *ledger = NULL, *seen = NULL;
+
+	(void)state;
+	leave_a_ledger();
+	assert_int_equal(ledger_adopt(&ledger, directory, &left), 0);
+	assert_int_equal(atomic_load(&ledger_slot(ledger, 2)->generation), 7);
+	/* What is written to it is seen by others. */
+	atomic_store(&ledger_slot(ledger, 2)->generation, 8);
+	assert_int_equal(ledger_open(&seen, directory), 0);
+	assert_int_equal(atomic_load(&ledger_slot(seen, 2)->generation), 8);
+	ledger_close(seen);
+	ledger_close(ledger);
+}
+
+static void a_ledger_of_another_shape_is_not(void **state)
+{
+	static const struct ledger_shape_interface renamed[] = { { "eth0", 2 }, { "eth2", 1 } };
+	static const struct ledger_shape_interface shifted[] = { { "eth0", 1 }, { "eth1", 2 } };
+	struct ledger_shape others[8];
+
+	(void)state;
+	leave_a_ledger();
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		others[i] = left;
+	others[0].sensor = "lan";
+	others[1].interfaces = renamed;
+	others[2].interfaces = shifted;
+	others[3].interface_count = 1;
+	others[4].output = "/srv/dmz";
+	others[5].terms.ring_memory *= 2;
+	others[6].terms.retire_timeout_ns += 1;
+	others[7].terms.stage_size *= 2;
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		struct ledger *ledger = NULL;
+		int r = ledger_adopt(&ledger, directory, &others[i]);
+
+		if (r != -ESTALE)
+			fail_msg("shape %zu: %d", i, r);
+		assert_null(ledger);
+	}
+}
+
+static void a_ledger_that_is_not_whole_is_not(void **state)
+{
+	struct ledger *ledger = NULL;
+
+	(void)state;
+	assert_int_equal(ledger_adopt(&ledger, directory, &left), -ENOENT);
+	assert_int_equal(mkdirat(directory, "ledger", 0700), 0);
+	assert_int_equal(ledger_adopt(&ledger, directory, &left), -EBADMSG);
+	assert_int_equal(unlinkat(directory, "ledger", AT_REMOVEDIR), 0);
+	assert_int_equal(symlinkat("/proc/version", directory, "ledger"), 0);
+	assert_int_equal(ledger_adopt(&ledger, directory, &left), -EBADMSG);
+	assert_int_equal(unlinkat(directory, "ledger", 0), 0);
+	leave_a_ledger();
+	/* Whoever may write to it could have this life write anywhere in a file. */
+	assert_int_equal(fchmodat(directory, "ledger", 0660, 0), 0);
+	assert_int_equal(ledger_adopt(&ledger, directory, &left), -EBADMSG);
+	assert_int_equal(fchmodat(directory, "ledger", 0640, 0), 0);
+	assert_int_equal(ledger_adopt(&ledger, directory, &left), 0);
+	ledger_close(ledger);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +335,9 @@ int main(void)
 		LEDGER_TEST(no_read_is_torn),
 		LEDGER_TEST(statistics_are_counted_once_wherever_a_life_ends),
 		LEDGER_TEST(a_worker_without_a_commit_is_settled_too),
+		LEDGER_TEST(a_ledger_of_the_same_shape_is_gone_on_with),
+		LEDGER_TEST(a_ledger_of_another_shape_is_not),
+		LEDGER_TEST(a_ledger_that_is_not_whole_is_not),
 	};
 
 	return RUN_TESTS(tests);
