@@ -21,6 +21,8 @@ struct ring {
 	uint8_t *bytes;
 	size_t size;
 	uint32_t next; /* index of the block to lease */
+	uint64_t done; /* number of the block before, as far as ring_adopt() was told */
+	bool is_lost;  /* the next is the oldest that the kernel has handed over */
 	uint16_t group;
 };
 
@@ -189,17 +191,26 @@ static int run_steps(
 	return 0;
 }
 
-int ring_open(
-    struct ring **ret_ring, int fd, const struct geometry *geometry, struct ring_fault *ret_fault)
+static struct ring *make(int fd, const struct geometry *geometry, struct ring_fault *ret_fault)
 {
-	CLEANUP(ring_close_at) struct ring *ring = calloc(1, sizeof(*ring));
-	int r;
+	struct ring *ring = calloc(1, sizeof(*ring));
 
 	*ret_fault = (struct ring_fault) { "allocate a ring", NULL };
 	if (!ring)
-		return -ENOMEM;
+		return NULL;
 	ring->fd = fd;
 	ring->geometry = *geometry;
+	return ring;
+}
+
+int ring_open(
+    struct ring **ret_ring, int fd, const struct geometry *geometry, struct ring_fault *ret_fault)
+{
+	CLEANUP(ring_close_at) struct ring *ring = make(fd, geometry, ret_fault);
+	int r;
+
+	if (!ring)
+		return -ENOMEM;
 	r = run_steps(ring, opening_steps, COUNT_OF(opening_steps), ret_fault);
 	if (r < 0)
 		return r;
@@ -219,20 +230,56 @@ int ring_join(struct ring *ring, const struct ring_seat *seat, uint16_t *ret_gro
 	return r;
 }
 
-static struct tpacket_block_desc *current_block(const struct ring *ring)
+/* ---- blocks ------------------------------------------------------------------------------ */
+
+static struct tpacket_block_desc *block_at(const struct ring *ring, uint32_t index)
 {
-	void *block = ring->bytes + (size_t)ring->next * ring->geometry.block_size;
+	void *block = ring->bytes + (size_t)index * ring->geometry.block_size;
 
 	return block;
 }
 
+static bool is_handed_over(const struct ring *ring, uint32_t index)
+{
+	return __atomic_load_n(&block_at(ring, index)->hdr.bh1.block_status, __ATOMIC_ACQUIRE) &
+	       TP_STATUS_USER;
+}
+
+static void give_back(const struct ring *ring, uint32_t index)
+{
+	__atomic_store_n(
+	    &block_at(ring, index)->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+}
+
+static uint64_t number_at(const struct ring *ring, uint32_t index)
+{
+	return block_at(ring, index)->hdr.bh1.seq_num;
+}
+
+/* Numbers only grow, so that it is the one of the least; 0 where none has been handed over. */
+static uint64_t find_oldest(struct ring *ring)
+{
+	uint64_t oldest = UINT64_MAX;
+
+	for (uint32_t i = 0; i < ring->geometry.block_count; i++) {
+		if (!is_handed_over(ring, i) || number_at(ring, i) >= oldest)
+			continue;
+		oldest = number_at(ring, i);
+		ring->next = i;
+	}
+	return oldest == UINT64_MAX ? 0 : oldest;
+}
+
 const void *ring_lease(struct ring *ring, size_t *ret_size, uint64_t *ret_number)
 {
-	struct tpacket_block_desc *block = current_block(ring);
+	const struct tpacket_block_desc *block;
 	uint32_t length;
 
-	if (!(__atomic_load_n(&block->hdr.bh1.block_status, __ATOMIC_ACQUIRE) & TP_STATUS_USER))
+	if (__builtin_expect(ring->is_lost, 0) && find_oldest(ring) > 0)
+		ring->is_lost = false;
+	if (!is_handed_over(ring, ring->next))
 		return NULL;
+	block = block_at(ring, ring->next);
 	length = block->hdr.bh1.blk_len;
 	*ret_size = LEAST(length, ring->geometry.block_size);
 	*ret_number = block->hdr.bh1.seq_num;
@@ -241,9 +288,57 @@ const void *ring_lease(struct ring *ring, size_t *ret_size, uint64_t *ret_number
 
 void ring_release(struct ring *ring)
 {
-	__atomic_store_n(
-	    &current_block(ring)->hdr.bh1.block_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+	give_back(ring, ring->next);
 	ring->next = (ring->next + 1) % ring->geometry.block_count;
+}
+
+/* ---- a ring that is there already -------------------------------------------------------- */
+
+/* Returns whether the ring agrees with that place. */
+static bool take_place(struct ring *ring, uint64_t done)
+{
+	uint64_t oldest = find_oldest(ring);
+
+	if (oldest == 0) {
+		/* The next lies where its number says: the kernel has yet to hand it over. */
+		ring->is_lost = done == RING_PLACE_UNKNOWN;
+		ring->done = done;
+		ring->next = (uint32_t)(done % ring->geometry.block_count);
+	} else if (oldest == done) {
+		ring_release(ring);
+	}
+	return oldest == 0 ? !ring->is_lost : oldest == done || oldest == done + 1;
+}
+
+int ring_adopt(struct ring **ret_ring, int fd, const struct geometry *geometry, uint64_t done,
+    struct ring_fault *ret_fault)
+{
+	static const struct step step = { map_blocks, "map the ring that is there", NULL };
+	CLEANUP(ring_close_at) struct ring *ring = make(fd, geometry, ret_fault);
+	int r;
+
+	if (!ring)
+		return -ENOMEM;
+	r = run_steps(ring, &step, 1, ret_fault);
+	if (r < 0)
+		return r;
+	r = !take_place(ring, done);
+	*ret_ring = TAKE(ring);
+	return r;
+}
+
+uint32_t ring_waiting(const struct ring *ring, uint64_t *ret_next)
+{
+	const uint32_t count = ring->geometry.block_count;
+	uint32_t waiting = 0;
+
+	while (waiting < count && is_handed_over(ring, (ring->next + waiting) % count))
+		waiting++;
+	if (waiting > 0)
+		*ret_next = number_at(ring, ring->next);
+	else
+		*ret_next = ring->is_lost ? 0 : ring->done + 1;
+	return waiting;
 }
 
 void ring_close(struct ring *ring)

@@ -19,6 +19,25 @@ struct ring_fault {
 int ring_open(
     struct ring **ret_ring, int fd, const struct geometry *geometry, struct ring_fault *ret_fault);
 
+/* For ring_adopt(): nobody knows where the last reader stood. */
+#define RING_PLACE_UNKNOWN UINT64_MAX
+
+/*
+ * Map the ring that is on a socket already, and go on behind block number `done`, the last that its
+ * reader had done with, 0 for none: where that was killed before it gave it back, it is given back
+ * here.  Blocks are numbered from 1 and lie in ring order (prb_open_block() in af_packet.c), so
+ * that the number is the place; where it is not known, or what the ring holds contradicts it,
+ * reading begins at the oldest block that the kernel has handed over.  The geometry must be the
+ * ring's.
+ *
+ * Returns 0, 1 where it began at the oldest, or a negative errno with the fault.
+ */
+int ring_adopt(struct ring **ret_ring, int fd, const struct geometry *geometry, uint64_t done,
+    struct ring_fault *ret_fault);
+
+/* How many blocks wait, and in *ret_next the number of the next, 0 where that is not known. */
+uint32_t ring_waiting(const struct ring *ring, uint64_t *ret_next);
+
 enum { RING_NEW_GROUP = -1 };
 
 /* Where a ring has its place. */

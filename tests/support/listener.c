@@ -58,6 +58,19 @@ static void count(struct listener *listener, const struct packet *packet)
 	}
 }
 
+void listener_take(struct listener *listener, const void *block, size_t size, uint64_t number)
+{
+	struct block_walk walk;
+	struct packet packet;
+	int r;
+
+	block_walk_begin(&walk, block, size);
+	while ((r = block_walk_next(&walk, &packet)) > 0)
+		count(listener, &packet);
+	listener->blocks_amiss += r < 0 || number != listener->block_number + 1;
+	listener->block_number = number;
+}
+
 void listener_read(struct listener *listener)
 {
 	const void *block;
@@ -65,15 +78,7 @@ void listener_read(struct listener *listener)
 	size_t size;
 
 	while ((block = ring_lease(listener->ring, &size, &number))) {
-		struct block_walk walk;
-		struct packet packet;
-		int r;
-
-		block_walk_begin(&walk, block, size);
-		while ((r = block_walk_next(&walk, &packet)) > 0)
-			count(listener, &packet);
-		listener->blocks_amiss += r < 0 || number != listener->block_number + 1;
-		listener->block_number = number;
+		listener_take(listener, block, size, number);
 		ring_release(listener->ring);
 	}
 }

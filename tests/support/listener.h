@@ -32,6 +32,9 @@ extern const struct geometry listener_geometry;
 int listener_open(struct listener *listener, const char *interface, const struct ring_seat *seat,
     uint16_t *ret_group);
 
+/* Count what a leased block holds. */
+void listener_take(struct listener *listener, const void *block, size_t size, uint64_t number);
+
 /* Take everything that waits. */
 void listener_read(struct listener *listener);
 

@@ -402,6 +402,172 @@ static void packets_after_drops_say_so(void **state)
 	listener_close(&members[0]);
 }
 
+/* ---- a ring that is there already -------------------------------------------------------- */
+
+/* Some thirteen blocks. */
+static const struct numbered_plan batch = { .count = 100, .size = 8000, .flows = 1 };
+
+static uint64_t lease_number(struct ring *ring)
+{
+	uint64_t number = 0;
+	size_t size;
+
+	return ring_lease(ring, &size, &number) ? number : 0;
+}
+
+/* As a successor does: another mapping of the same ring, behind the block that was done. */
+static bool pass_on(struct listener *listener, uint64_t done)
+{
+	struct ring_fault fault;
+	int r;
+
+	ring_close(listener->ring);
+	r = ring_adopt(&listener->ring, listener->fd, &listener_geometry, done, &fault);
+	assert_true(r >= 0);
+	return r == 0;
+}
+
+static void send_batch(uint64_t first)
+{
+	struct numbered_plan plan = batch;
+
+	plan.first = first;
+	send_numbers(OWN_FAR, &plan);
+	/* The last block comes out by its timeout. */
+	usleep(50 * 1000);
+}
+
+/* Read so many blocks, and release them. */
+static void read_some(struct listener *listener, unsigned int blocks)
+{
+	const void *block;
+	uint64_t number;
+	size_t size;
+
+	for (; blocks > 0; blocks--) {
+		block = ring_lease(listener->ring, &size, &number);
+		assert_non_null(block);
+		listener_take(listener, block, size, number);
+		ring_release(listener->ring);
+	}
+}
+
+static void begin_batch(void)
+{
+	open_members(FANOUT_HASH, 1);
+	assert_int_equal(filter_attach(members[0].fd, &everything), 0);
+	send_batch(0);
+	read_some(&members[0], 5);
+}
+
+static void check_batches(unsigned int count)
+{
+	(void)listeners_drain(members, 1, count * batch.count);
+	assert_int_equal(members[0].walked, count * batch.count);
+	for (uint64_t n = 0; n < count * batch.count; n++)
+		assert_int_equal(members[0].times[n], 1);
+	close_members(1);
+}
+
+static void a_block_that_was_not_done_is_read_again(void **state)
+{
+	uint64_t next;
+
+	(void)state;
+	begin_batch();
+	assert_int_equal(lease_number(members[0].ring), 6);
+	assert_true(pass_on(&members[0], 5));
+	assert_true(ring_waiting(members[0].ring, &next) >= 7);
+	assert_int_equal(next, 6);
+	assert_int_equal(lease_number(members[0].ring), 6);
+	check_batches(1);
+}
+
+static void a_block_that_was_done_is_given_back(void **state)
+{
+	const void *block;
+	uint64_t number, next;
+	size_t size;
+
+	(void)state;
+	begin_batch();
+	block = ring_lease(members[0].ring, &size, &number);
+	listener_take(&members[0], block, size, number);
+	assert_true(pass_on(&members[0], 6));
+	assert_true(ring_waiting(members[0].ring, &next) >= 6);
+	assert_int_equal(next, 7);
+	assert_int_equal(lease_number(members[0].ring), 7);
+	/* The kernel has it back, or it would find no room in the next rounds. */
+	check_batches(1);
+}
+
+static void a_ring_is_passed_on_round_after_round(void **state)
+{
+	enum { BATCHES = 9 };
+
+	(void)state;
+	begin_batch();
+	for (uint64_t i = 1; i < BATCHES; i++) {
+		assert_true(pass_on(&members[0], members[0].block_number));
+		listener_read(&members[0]);
+		/* Empty: its next block is one that the kernel has yet to open, or has open. */
+		assert_true(pass_on(&members[0], members[0].block_number));
+		send_batch(i * batch.count);
+		read_some(&members[0], 5);
+	}
+	assert_true(members[0].block_number > 3 * listener_geometry.block_count);
+	check_batches(BATCHES);
+}
+
+static void where_nobody_knows_the_place_the_oldest_block_is_next(void **state)
+{
+	uint64_t next;
+
+	(void)state;
+	begin_batch();
+	assert_false(pass_on(&members[0], RING_PLACE_UNKNOWN));
+	assert_true(ring_waiting(members[0].ring, &next) >= 7);
+	assert_int_equal(next, 6);
+	assert_int_equal(lease_number(members[0].ring), 6);
+	listener_read(&members[0]);
+	/* Nothing waits, so that nothing says where: it is seen with the next. */
+	assert_false(pass_on(&members[0], RING_PLACE_UNKNOWN));
+	assert_int_equal(ring_waiting(members[0].ring, &next), 0);
+	assert_int_equal(next, 0);
+	assert_int_equal(lease_number(members[0].ring), 0);
+	send_batch(batch.count);
+	check_batches(2);
+}
+
+static void a_place_that_the_ring_contradicts_is_not_believed(void **state)
+{
+	const uint64_t wrong[] = { 0, 1, 4, 7, 5 + 16, 6 + 16, 1000, UINT64_MAX - 1 };
+
+	(void)state;
+	begin_batch();
+	for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+		assert_false(pass_on(&members[0], wrong[i]));
+		assert_int_equal(lease_number(members[0].ring), 6);
+	}
+	assert_true(pass_on(&members[0], 5));
+	check_batches(1);
+}
+
+static void a_ring_that_cannot_be_mapped_says_so(void **state)
+{
+	struct geometry other = listener_geometry;
+	struct ring_fault fault = { 0 };
+	struct ring *ring = NULL;
+
+	(void)state;
+	begin_batch();
+	other.block_count++;
+	assert_int_equal(ring_adopt(&ring, members[0].fd, &other, 5, &fault), -EINVAL);
+	assert_string_equal(fault.purpose, "map the ring that is there");
+	assert_null(ring);
+	check_batches(1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +580,12 @@ int main(void)
 		cmocka_unit_test(a_mode_of_no_type_is_refused),
 		cmocka_unit_test(blocks_come_in_their_order_round_after_round),
 		cmocka_unit_test(packets_after_drops_say_so),
+		cmocka_unit_test(a_block_that_was_not_done_is_read_again),
+		cmocka_unit_test(a_block_that_was_done_is_given_back),
+		cmocka_unit_test(a_ring_is_passed_on_round_after_round),
+		cmocka_unit_test(where_nobody_knows_the_place_the_oldest_block_is_next),
+		cmocka_unit_test(a_place_that_the_ring_contradicts_is_not_believed),
+		cmocka_unit_test(a_ring_that_cannot_be_mapped_says_so),
 	};
 
 	if (own_namespace_enter() < 0)
