@@ -7,6 +7,13 @@ struct config;
 struct interface_config;
 struct ledger_worker;
 
+/* What a life of a worker is for. */
+enum life {
+	LIFE_BEGINS,     /* on a new socket: a ring of its own, and a place in the group */
+	LIFE_TAKES_OVER, /* on the socket of the life before: its ring, from where that stood */
+	LIFE_FINISHES,   /* without a socket: what the stage holds is written, and no more */
+};
+
 /*
  * Everything that a worker inherits at its birth; every other descriptor is closed there.
  */
@@ -18,9 +25,9 @@ struct heritage {
 	uint32_t mtu;       /* of the interface */
 	int ifindex;
 	int supervisor_pid;
-	int socket;     /* unbound packet socket; -1: only finish what the stage holds */
-	int old_socket; /* of the life before, to be closed here, since that takes some 30 ms; or -1
-			 */
+	enum life life;
+	int socket;     /* as the life wants it: unbound, with a ring that fills, or -1 */
+	int old_socket; /* to be closed here, since that takes some 30 ms; or -1 */
 	int channel;
 	int stage;
 	int directory; /* the output directory */

@@ -14,14 +14,17 @@ enum message_kind {
 	MESSAGE_STOP,   /* nothing new arrives: drain, finish, leave */
 
 	/* From a worker. */
-	MESSAGE_MAPPED,   /* the ring is there */
-	MESSAGE_JOINED,   /* value: the group; the socket still refuses everything */
-	MESSAGE_FAILED,   /* error, text: a step of the opening, with cause and remedy */
-	MESSAGE_FINISHED, /* file: has its final name */
-	MESSAGE_REFUSED,  /* error, text: the storage refuses data since now */
-	MESSAGE_WORKS,    /* the storage takes data again */
-	MESSAGE_DAMAGED,  /* value: packets that a block should hold, and does not */
-	MESSAGE_STOPPED,  /* drained; the process ends after this */
+	MESSAGE_MAPPED,    /* the ring is there */
+	MESSAGE_JOINED,    /* value: the group; the socket still refuses everything */
+	MESSAGE_TOOK_OVER, /* number: the next block, value: so many wait; error: -ESTALE where the
+			    * ledger did not know its place in the ring */
+	MESSAGE_LOST,      /* error, text: the ring that was there cannot be taken over */
+	MESSAGE_FAILED,    /* error, text: a step of the opening, with cause and remedy */
+	MESSAGE_FINISHED,  /* file: has its final name */
+	MESSAGE_REFUSED,   /* error, text: the storage refuses data since now */
+	MESSAGE_WORKS,     /* the storage takes data again */
+	MESSAGE_DAMAGED,   /* value: packets that a block should hold, and does not */
+	MESSAGE_STOPPED,   /* drained; the process ends after this */
 	MESSAGE_COUNT_,
 };
 
@@ -45,6 +48,7 @@ struct message {
 	uint32_t kind; /* enum message_kind */
 	uint32_t value;
 	int32_t error; /* negative errno */
+	uint64_t number;
 	char text[MESSAGE_TEXT_LENGTH];
 	struct message_file file;
 };

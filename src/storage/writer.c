@@ -185,11 +185,17 @@ const struct counters *writer_counters(const struct writer *writer)
 	return &writer->outlet.books.counters;
 }
 
-void writer_ring(struct writer *writer, uint64_t cookie)
+void writer_ring(struct writer *writer, uint64_t cookie, uint64_t done)
 {
 	writer->outlet.books.ring_cookie = cookie;
-	writer->outlet.books.block_number = 0;
+	writer->outlet.books.block_number = done;
 	outlet_commit(&writer->outlet);
+}
+
+uint64_t writer_last_block(const struct writer *writer, uint64_t *ret_cookie)
+{
+	*ret_cookie = writer->outlet.books.ring_cookie;
+	return writer->outlet.books.block_number;
 }
 
 /* ---- life -------------------------------------------------------------------------------- */

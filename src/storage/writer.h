@@ -15,8 +15,11 @@ struct writer;
 int writer_open(struct writer **ret_writer, const struct writer_seat *seat);
 void writer_close(struct writer *writer);
 
-/* Blocks come from this ring from now on: their numbers begin anew with it. */
-void writer_ring(struct writer *writer, uint64_t cookie);
+/* Blocks come from this ring from now on, of which block `done` was the last. */
+void writer_ring(struct writer *writer, uint64_t cookie, uint64_t done);
+
+/* The ring that the record speaks of, and the number of the last block of it that is done. */
+uint64_t writer_last_block(const struct writer *writer, uint64_t *ret_cookie);
 
 /*
  * Begin a block of at most `bytes` in the file and exactly `packets`, of which the first has the

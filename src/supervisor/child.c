@@ -80,26 +80,49 @@ static int watch(struct child *child, pid_t pid)
 
 static int open_for_life(struct child *child, const char **ret_purpose)
 {
+	struct heritage *heritage = &child->heritage;
+	bool takes_over = heritage->life == LIFE_TAKES_OVER;
 	int ends[2], r;
 
-	child->heritage.old_socket = child->socket;
-	child->heritage.socket = -1;
-	if (!child->only_finishes) {
+	heritage->old_socket = takes_over ? -1 : child->socket;
+	heritage->socket = takes_over ? child->socket : -1;
+	if (heritage->life == LIFE_BEGINS) {
 		*ret_purpose = "open a packet socket (CAP_NET_RAW is what it needs)";
 		r = socket_open(&child->place);
 		if (r < 0)
 			return r;
-		child->heritage.socket = r;
+		heritage->socket = r;
 	}
 	*ret_purpose = "open a channel to the worker";
 	r = channel_open(ends);
 	if (r < 0) {
-		close_at(&child->heritage.socket);
+		if (!takes_over)
+			close_at(&heritage->socket);
 		return r;
 	}
 	child->channel = ends[0];
-	child->heritage.channel = ends[1];
+	heritage->channel = ends[1];
 	return 0;
+}
+
+/* What the child has inherited is kept here too; what it closes is let go. */
+static void keep_socket(struct child *child)
+{
+	if (child->heritage.life != LIFE_TAKES_OVER) {
+		close_at(&child->socket);
+		child->socket = child->heritage.socket;
+		child->captures = false;
+	}
+	child->heritage.socket = -1;
+}
+
+static void prepare_record(const struct child *child)
+{
+	struct ledger_worker *record = child->heritage.record;
+
+	atomic_store(&record->heartbeat_ns, child->started_ns);
+	atomic_store(&record->in_storage, 0);
+	atomic_store(&record->blocks, 0);
 }
 
 static void end_now(struct child *child)
@@ -119,13 +142,13 @@ int child_start(struct child *child, const char **ret_purpose)
 
 	if (r < 0)
 		return r;
-	child->is_mapped = child->was_asked = child->is_drained = false;
+	/* A ring that is taken over is mapped and in its group. */
+	child->is_mapped = child->was_asked = child->heritage.life == LIFE_TAKES_OVER;
+	child->is_drained = false;
 	child->started_ns = clock_monotonic_ns();
 	child->stopping_ns = child->started_ns;
 	child->was_killed = false;
-	atomic_store(&child->heritage.record->heartbeat_ns, child->started_ns);
-	atomic_store(&child->heritage.record->in_storage, 0);
-	atomic_store(&child->heritage.record->blocks, 0);
+	prepare_record(child);
 	child->heritage.supervisor_pid = getpid();
 
 	*ret_purpose = "fork a worker";
@@ -134,14 +157,14 @@ int child_start(struct child *child, const char **ret_purpose)
 		_exit(child->run(&child->heritage));
 	r = pid < 0 ? -errno : 0;
 	close_at(&child->heritage.channel);
-	close_at(&child->socket);
-	child->socket = TAKE_FD(child->heritage.socket);
+	keep_socket(child);
 	if (r < 0) {
 		close_at(&child->channel);
 		return r;
 	}
 	atomic_store(&child->slot->pid, (uint32_t)pid);
-	child_set_state(child, child->only_finishes ? STATE_STOPPING : STATE_STARTING);
+	child_set_state(
+	    child, child->heritage.life == LIFE_FINISHES ? STATE_STOPPING : STATE_STARTING);
 	*ret_purpose = "watch a worker";
 	r = watch(child, pid);
 	/* Unwatched it would live on beside its successor. */
@@ -156,6 +179,13 @@ void child_command(struct child *child, enum message_kind kind, uint32_t value)
 
 	if (child->channel >= 0)
 		(void)channel_send(child->channel, &message);
+}
+
+void child_stop(struct child *child)
+{
+	child->stopping_ns = clock_monotonic_ns();
+	child_set_state(child, STATE_STOPPING);
+	child_command(child, MESSAGE_STOP, 0);
 }
 
 void child_kill(struct child *child)

@@ -35,26 +35,29 @@ struct child {
 	int socket;  /* the duplicate that is kept; -1: none */
 	int channel; /* our end */
 	sd_event_source *channel_source, *end_source, *restart_source;
-	uint64_t started_ns;  /* monotonic */
-	uint64_t stopping_ns; /* when the stop was asked for, or last made progress */
-	uint64_t settled;     /* packets that the stop had settled then */
-	uint64_t entered;     /* number of the last of its files that is in the catalog */
-	bool was_killed;      /* this life, by us */
-	bool is_mapped;       /* the ring is there */
-	bool was_asked;       /* to join the group */
-	bool is_drained;      /* said so, and has nothing left */
-	bool only_finishes;   /* this life writes what the stage holds, and nothing else */
+	uint64_t started_ns;       /* monotonic */
+	uint64_t stopping_ns;      /* when the stop was asked for, or last made progress */
+	uint64_t settled;          /* packets that the stop had settled then */
+	uint64_t entered;          /* number of the last of its files that is in the catalog */
+	bool was_killed;           /* this life, by us */
+	bool is_mapped;            /* the ring is there */
+	bool was_asked;            /* to join the group */
+	bool is_drained;           /* said so, and has nothing left */
+	bool captures;             /* the socket has the real filter: what it takes in counts */
+	unsigned int ends_in_stop; /* lives that a stop has seen end before their time */
 };
 
 /*
- * Fork a life of this child: with a new socket, or without one where it only finishes.  The old
- * socket, if any, goes to the child to be closed.  Returns 0 or a negative errno, with *ret_purpose
- * for the sentence.
+ * Fork a life of this child, as heritage.life says.  A socket that it does not take over goes to it
+ * to be closed.  Returns 0 or a negative errno, with *ret_purpose for the sentence.
  */
 int child_start(struct child *child, const char **ret_purpose);
 
 /* Send a command.  A child that is gone is told of by its end, so nothing is returned. */
 void child_command(struct child *child, enum message_kind kind, uint32_t value);
+
+/* Have it drain and leave. */
+void child_stop(struct child *child);
 
 /* Give up the wait for its end, and end it: for a supervisor that leaves. */
 void child_abandon(struct child *child);

@@ -30,7 +30,8 @@ static const char *lateness(
 	struct ledger_worker *record = child->heritage.record;
 	bool in_storage = atomic_load(&record->in_storage) != 0;
 	enum ledger_state state = child_state(child);
-	bool is_opening = state == STATE_STARTING || (state == STATE_STOPPING && !child->is_mapped);
+	/* One that takes over has its ring, and beats from its first step on. */
+	bool is_opening = !child->is_mapped && (state == STATE_STARTING || state == STATE_STOPPING);
 	uint64_t settled;
 
 	*ret_since = is_opening ? child->started_ns : atomic_load(&record->heartbeat_ns);

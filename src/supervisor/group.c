@@ -10,14 +10,12 @@
 #include "supervisor/journal.h"
 #include "supervisor/news.h"
 #include "supervisor/report.h"
+#include "supervisor/succession.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A life as long as this came to work, also without a packet. */
-static const uint64_t health_ns = 2 * NSEC_PER_SEC;
 
 static void set_state(struct group *group, enum ledger_state state)
 {
@@ -38,6 +36,7 @@ static int arm(struct group *group, struct child *child)
 	if (r < 0)
 		return log_failure(r, "%s: cannot attach the filter of worker %u",
 		    group->interface->name, child->heritage.worker);
+	child->captures = true;
 	child_set_state(child, STATE_RUNNING);
 	child_command(child, MESSAGE_RUN, 0);
 	return 0;
@@ -128,6 +127,21 @@ static void on_joined(struct group *group, struct child *child, const struct mes
 	advance(group);
 }
 
+static void on_took_over(struct group *group, struct child *child, const struct message *message)
+{
+	atomic_fetch_add(&child->slot->takeovers, 1);
+	if (child_state(child) == STATE_STARTING)
+		child_set_state(child, STATE_RUNNING);
+	news_took_over(group, child, message);
+}
+
+static void on_lost(struct group *group, struct child *child, const struct message *message)
+{
+	log_line(LOG_ERR, "%s: worker %u cannot %s", group->interface->name, child->heritage.worker,
+	    message->text);
+	child->captures = false;
+}
+
 static void on_failed(struct group *group, struct child *child, const struct message *message)
 {
 	log_line(LOG_ERR, "%s: worker %u cannot %s", group->interface->name, child->heritage.worker,
@@ -148,15 +162,24 @@ static void on_stopped(struct group *group, struct child *child, const struct me
 static bool is_due(const struct child *child, uint32_t kind)
 {
 	enum ledger_state state = child_state(child);
+	bool begins = child->heritage.life == LIFE_BEGINS;
 
-	if (kind == MESSAGE_STOPPED)
+	switch (kind) {
+	case MESSAGE_STOPPED:
 		return state == STATE_STOPPING;
+	case MESSAGE_TOOK_OVER:
+	case MESSAGE_LOST:
+		return child->heritage.life == LIFE_TAKES_OVER;
 	/* What a stop has overtaken on its way is no fault. */
-	if (kind == MESSAGE_MAPPED)
-		return state == STATE_STOPPING || (state == STATE_STARTING && !child->is_mapped);
-	if (kind == MESSAGE_JOINED)
-		return state == STATE_STOPPING || (state == STATE_STARTING && child->was_asked);
-	return true;
+	case MESSAGE_MAPPED:
+		return begins &&
+		       (state == STATE_STOPPING || (state == STATE_STARTING && !child->is_mapped));
+	case MESSAGE_JOINED:
+		return begins &&
+		       (state == STATE_STOPPING || (state == STATE_STARTING && child->was_asked));
+	default:
+		return true;
+	}
 }
 
 static void on_said(void *user, struct child *child, const struct message *message)
@@ -166,6 +189,8 @@ static void on_said(void *user, struct child *child, const struct message *messa
 	    struct group *, struct child *, const struct message *) = {
 		[MESSAGE_MAPPED] = on_mapped,
 		[MESSAGE_JOINED] = on_joined,
+		[MESSAGE_TOOK_OVER] = on_took_over,
+		[MESSAGE_LOST] = on_lost,
 		[MESSAGE_FAILED] = on_failed,
 		[MESSAGE_FINISHED] = news_finished,
 		[MESSAGE_REFUSED] = news_refused,
@@ -196,7 +221,7 @@ static void group_reset(struct group *group)
 	set_state(group, STATE_WAITING);
 }
 
-static void after_an_end(struct group *group)
+void group_look_for_end(struct group *group)
 {
 	if (!group_has_ended(group))
 		return;
@@ -210,123 +235,16 @@ static void after_an_end(struct group *group)
 	}
 }
 
-/* The ring's packets of a dead worker are counted here, by the last holder of its socket. */
-static uint64_t settle(struct child *child)
-{
-	struct ledger_worker *record = child->heritage.record;
-	/* First what it had read and not committed, since the next read goes to the same place. */
-	uint64_t discards = ledger_settle(record);
-
-	if (child->socket >= 0) {
-		(void)filter_attach(child->socket, &filter_refuse_all);
-		(void)socket_statistics(child->socket, ledger_statistics_free_slot(record));
-		discards += ledger_settle(record);
-	}
-	return discards;
-}
-
-static void schedule_restart(struct group *group, struct child *child, bool had_worked);
-
-static int start(struct group *group, struct child *child)
-{
-	const char *purpose = "";
-	int r;
-
-	/* A group of one has ended with its socket: its id may be another's by now. */
-	if (group->count == 1)
-		group->fanout = -1;
-	child->place = interfaces_place(group->interfaces, group->interface);
-	child->heritage.ifindex = group->link.ifindex;
-	child->heritage.mtu = group->link.mtu;
-	r = child_start(child, &purpose);
-	if (r < 0)
-		return log_failure(r, "%s: cannot %s for worker %u", group->interface->name,
-		    purpose, child->heritage.worker);
-	return 0;
-}
-
-static int on_restart_due(sd_event_source *source, uint64_t now, void *user)
-{
-	struct child *child = user;
-	struct group *group = child->owner.user;
-	const struct journal_about about = {
-		.interface = group->interface->name,
-		.worker = &child->heritage.worker,
-	};
-
-	(void)source;
-	(void)now;
-	child->restart_source = sd_event_source_disable_unref(child->restart_source);
-	if (start(group, child) < 0) {
-		/* What a stop waits for is not tried for ever. */
-		if (group->is_stopping || group->is_gone)
-			child_set_state(child, STATE_GONE);
-		else
-			schedule_restart(group, child, false);
-		after_an_end(group);
-		return 0;
-	}
-	atomic_fetch_add(&child->slot->restarts, 1);
-	atomic_fetch_add(&child->slot->generation, 1);
-	journal_event(EVENT_WORKER_STARTED_AGAIN, &about, "%s: worker %u started again%s",
-	    group->interface->name, child->heritage.worker,
-	    child->only_finishes ? ", to finish its file" : "");
-	return 0;
-}
-
-static void schedule_restart(struct group *group, struct child *child, bool had_worked)
-{
-	uint64_t delay = restart_next(&child->restart, had_worked);
-	int r;
-
-	child_set_state(child, STATE_WAITING);
-	r = sd_event_add_time_relative(child->event, &child->restart_source, CLOCK_MONOTONIC,
-	    delay / NSEC_PER_USEC, 1, on_restart_due, child);
-	if (r < 0)
-		(void)log_failure(r, "%s: cannot plan to start worker %u again",
-		    group->interface->name, child->heritage.worker);
-}
-
-static bool had_worked(const struct child *child)
-{
-	return atomic_load(&child->heritage.record->blocks) > 0 ||
-	       clock_monotonic_ns() - child->started_ns >= health_ns;
-}
-
-static void on_death(struct group *group, struct child *child, const siginfo_t *how)
-{
-	uint64_t discards = settle(child);
-	char sentence[128];
-	const struct journal_about about = {
-		.interface = group->interface->name,
-		.worker = &child->heritage.worker,
-		.discards = &discards,
-		.cause = "worker_died",
-	};
-
-	child_describe_end(how, sentence, sizeof(sentence));
-	journal_event(EVENT_WORKER_DIED, &about,
-	    "%s: worker %u %s; %" PRIu64 " packets in its ring are discarded",
-	    group->interface->name, child->heritage.worker, sentence, discards);
-}
-
 static void on_ended(void *user, struct child *child, const siginfo_t *how)
 {
 	struct group *group = user;
 	bool in_order = child->is_drained && how->si_code == CLD_EXITED && how->si_status == 0;
-	bool finished_before = child->only_finishes;
 
 	if (!in_order)
-		on_death(group, child, how);
-	if (group->is_stopping || group->is_gone) {
-		/* What its stage holds is written by one more life; but not by a third. */
-		child->only_finishes = !in_order && !finished_before;
-		if (!child->only_finishes)
-			child_set_state(child, STATE_GONE);
-	}
-	if (!in_order && child_state(child) != STATE_GONE)
-		schedule_restart(group, child, had_worked(child));
-	after_an_end(group);
+		succession_follow(group, child, how);
+	else if (group->is_stopping || group->is_gone)
+		child_set_state(child, STATE_GONE);
+	group_look_for_end(group);
 }
 
 /* ---- life of the group ------------------------------------------------------------------- */
@@ -422,29 +340,10 @@ int group_begin(struct group *group)
 	set_state(group, STATE_STARTING);
 	for (size_t i = 0; i < group->count; i++) {
 		group->children[i].heritage.link_type = link_type;
-		group->children[i].only_finishes = false;
-		r = start(group, &group->children[i]);
-		if (r >= 0)
-			continue;
-		schedule_restart(group, &group->children[i], false);
-		error = r;
+		r = succession_begin(group, &group->children[i]);
+		error = r < 0 ? r : error;
 	}
 	return error < 0 ? error : 1;
-}
-
-static void stop_dead(struct child *child)
-{
-	struct ledger_commit commit;
-
-	child->restart_source = sd_event_source_disable_unref(child->restart_source);
-	child_set_state(child, STATE_GONE);
-	/* A death that the stop met: what its stage holds is written by one more life. */
-	if (ledger_commit_read(child->heritage.record, &commit) < 0 ||
-	    (!commit.open.name[0] && !commit.closing.name[0]))
-		return;
-	child->only_finishes = true;
-	child->restart = (struct restart) { .most_ns = child->restart.most_ns };
-	schedule_restart(child->owner.user, child, true);
 }
 
 /* Nothing new from here on: what the kernel still counts was there before. */
@@ -456,12 +355,10 @@ static void refuse_and_stop(struct group *group)
 		if (child->socket >= 0)
 			(void)filter_attach(child->socket, &filter_refuse_all);
 		if (!child_lives(child)) {
-			stop_dead(child);
+			succession_stop(group, child);
 			continue;
 		}
-		child->stopping_ns = clock_monotonic_ns();
-		child_set_state(child, STATE_STOPPING);
-		child_command(child, MESSAGE_STOP, 0);
+		child_stop(child);
 	}
 }
 
@@ -486,7 +383,7 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 		group->is_gone = true;
 		set_state(group, STATE_WAITING);
 		refuse_and_stop(group);
-		after_an_end(group);
+		group_look_for_end(group);
 	} else if (change == LINK_IS_DOWN && state_of(group) == STATE_RUNNING) {
 		journal_event(EVENT_INTERFACE_DOWN, &about,
 		    "%s: is down; capture goes on when it is up", name);
@@ -503,7 +400,7 @@ void group_stop(struct group *group)
 	set_state(group, STATE_STOPPING);
 	if (!group->is_gone)
 		refuse_and_stop(group);
-	after_an_end(group);
+	group_look_for_end(group);
 }
 
 void group_rotate(struct group *group)

@@ -63,6 +63,9 @@ void group_stop(struct group *group);
 /* Every worker finishes its file and begins another. */
 void group_rotate(struct group *group);
 
+/* A worker is not waited for any more: tell the owner, or begin anew, where it was the last. */
+void group_look_for_end(struct group *group);
+
 bool group_has_ended(const struct group *group);
 
 /* End everything at once, and forget it. */

@@ -23,6 +23,7 @@ static const struct {
 	[EVENT_STORAGE_REFUSED] = { LOG_CRIT, MESSAGE_ID_STORAGE_REFUSED },
 	[EVENT_STORAGE_WORKS] = { LOG_NOTICE, MESSAGE_ID_STORAGE_WORKS },
 	[EVENT_WORKER_DIED] = { LOG_ERR, MESSAGE_ID_WORKER_DIED },
+	[EVENT_TOOK_OVER] = { LOG_NOTICE, MESSAGE_ID_TOOK_OVER },
 	[EVENT_WORKER_STARTED_AGAIN] = { LOG_NOTICE, MESSAGE_ID_WORKER_STARTED_AGAIN },
 	[EVENT_INTERFACE_WAITING] = { LOG_WARNING, MESSAGE_ID_WAITING },
 	[EVENT_INTERFACE_DOWN] = { LOG_WARNING, MESSAGE_ID_INTERFACE_DOWN },
@@ -35,7 +36,7 @@ static const struct {
 	[EVENT_BLOCK_DAMAGED] = { LOG_ERR, MESSAGE_ID_BLOCK_DAMAGED },
 };
 
-enum { NUMBER_LENGTH = 24, NUMBERS = 7 };
+enum { NUMBER_LENGTH = 24, NUMBERS = 9 };
 
 static void add_number(
     struct log_field *field, char text[NUMBER_LENGTH], const char *name, const uint64_t *value)
@@ -65,6 +66,8 @@ void journal_event(enum event event, const struct journal_about *about, const ch
 	add_number(&fields[7], numbers[4], "FANCAP_DROPS_TOTAL", about->drops_total);
 	add_number(&fields[8], numbers[5], "FANCAP_DISCARDS", about->discards);
 	add_number(&fields[9], numbers[6], "FANCAP_FREEZES", about->freezes);
+	add_number(&fields[10], numbers[7], "FANCAP_BLOCK", about->block);
+	add_number(&fields[11], numbers[8], "FANCAP_WAITING", about->waiting);
 
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);

@@ -16,6 +16,7 @@ enum event {
 	EVENT_STORAGE_REFUSED,
 	EVENT_STORAGE_WORKS,
 	EVENT_WORKER_DIED,
+	EVENT_TOOK_OVER,
 	EVENT_WORKER_STARTED_AGAIN,
 	EVENT_INTERFACE_WAITING,
 	EVENT_INTERFACE_DOWN,
@@ -36,6 +37,7 @@ struct journal_about {
 	const char *file;
 	const char *cause;
 	const uint64_t *packets, *bytes, *drops, *drops_total, *discards, *freezes;
+	const uint64_t *block, *waiting; /* a ring block's number; blocks that wait */
 };
 
 /* Write one entry.  Logs. */

@@ -6,6 +6,7 @@
 #include "storage/catalog.h"
 #include "supervisor/journal.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -46,6 +47,24 @@ void news_finished(struct group *group, struct child *child, const struct messag
 		(void)log_failure(r, "%s: cannot enter it in catalog.jsonl", file->name);
 	journal_event(EVENT_FILE_FINISHED, &about, "%s: finished with %" PRIu64 " packets",
 	    file->name, file->packets);
+}
+
+void news_took_over(struct group *group, struct child *child, const struct message *message)
+{
+	const uint64_t waiting = message->value;
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+		.block = &message->number,
+		.waiting = &waiting,
+	};
+
+	journal_event(EVENT_TOOK_OVER, &about,
+	    "%s: worker %u took over at block %" PRIu64 " with %" PRIu64 " blocks waiting%s",
+	    group->interface->name, child->heritage.worker, message->number, waiting,
+	    message->error == -ESTALE
+		? ", the oldest in a ring where the ledger does not know its place"
+		: "");
 }
 
 void news_refused(struct group *group, struct child *child, const struct message *message)

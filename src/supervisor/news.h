@@ -10,6 +10,9 @@
 /* A file has its final name. */
 void news_finished(struct group *group, struct child *child, const struct message *message);
 
+/* It goes on in the ring of the life before. */
+void news_took_over(struct group *group, struct child *child, const struct message *message);
+
 /* The storage refuses data. */
 void news_refused(struct group *group, struct child *child, const struct message *message);
 

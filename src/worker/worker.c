@@ -72,15 +72,21 @@ static int say_kind(const struct worker *worker, enum message_kind kind, uint32_
 	return say(worker, &message);
 }
 
-static int say_failure(
-    const struct worker *worker, int error, const char *purpose, const char *remedy)
+static int say_trouble(const struct worker *worker, enum message_kind kind, int error,
+    const char *purpose, const char *remedy)
 {
-	struct message message = { .kind = MESSAGE_FAILED, .error = error };
+	struct message message = { .kind = kind, .error = error };
 
 	snprintf(message.text, sizeof(message.text), "%s: %s%s%s", purpose, strerror(-error),
 	    remedy ? "; " : "", remedy ? remedy : "");
 	(void)say(worker, &message);
 	return error;
+}
+
+static int say_failure(
+    const struct worker *worker, int error, const char *purpose, const char *remedy)
+{
+	return say_trouble(worker, MESSAGE_FAILED, error, purpose, remedy);
 }
 
 static void on_file_finished(void *user, const struct finished_file *file)
@@ -280,21 +286,63 @@ static int run_loop(struct worker *worker)
 
 /* ---- opening ----------------------------------------------------------------------------- */
 
+static int plan_ring(struct worker *worker, struct geometry *ret_geometry)
+{
+	const struct geometry_rule *rule = NULL;
+	int r = geometry_plan(ret_geometry, &worker->heritage->config->ring, &rule);
+
+	if (r < 0)
+		return say_failure(worker, r, "plan the ring", rule->text);
+	worker->block_count = ret_geometry->block_count;
+	return 0;
+}
+
+/* Nothing to drain: only what the stage holds. */
+static int open_nothing(struct worker *worker)
+{
+	worker->is_stopping = true;
+	return 0;
+}
+
 static int open_ring(struct worker *worker)
 {
 	struct ring_fault fault = { 0 };
 	struct geometry geometry;
-	const struct geometry_rule *rule = NULL;
-	int r = geometry_plan(&geometry, &worker->heritage->config->ring, &rule);
+	int r = plan_ring(worker, &geometry);
 
 	if (r < 0)
-		return say_failure(worker, r, "plan the ring", rule->text);
-	worker->block_count = geometry.block_count;
+		return r;
 	r = ring_open(&worker->ring, worker->heritage->socket, &geometry, &fault);
 	if (r < 0)
 		return say_failure(worker, r, fault.purpose, fault.remedy);
-	writer_ring(worker->writer, socket_cookie(worker->heritage->socket));
+	writer_ring(worker->writer, socket_cookie(worker->heritage->socket), 0);
 	return say_kind(worker, MESSAGE_MAPPED, 0);
+}
+
+/* It has been in its group all the time, and was offered packets: there is nothing to wait for. */
+static int take_ring_over(struct worker *worker)
+{
+	struct message message = { .kind = MESSAGE_TOOK_OVER };
+	uint64_t known, cookie = socket_cookie(worker->heritage->socket);
+	uint64_t done = writer_last_block(worker->writer, &known);
+	struct ring_fault fault = { 0 };
+	struct geometry geometry;
+	int r = plan_ring(worker, &geometry);
+
+	if (r < 0)
+		return r;
+	/* Numbers of another ring say nothing of this one. */
+	if (cookie == 0 || known != cookie) {
+		done = RING_PLACE_UNKNOWN;
+		writer_ring(worker->writer, cookie, done);
+	}
+	r = ring_adopt(&worker->ring, worker->heritage->socket, &geometry, done, &fault);
+	if (r < 0)
+		return say_trouble(worker, MESSAGE_LOST, r, fault.purpose, fault.remedy);
+	worker->runs = true;
+	message.error = r > 0 ? -ESTALE : 0;
+	message.value = ring_waiting(worker->ring, &message.number);
+	return say(worker, &message);
 }
 
 static int open_writer(struct worker *worker)
@@ -323,6 +371,11 @@ static int open_writer(struct worker *worker)
 
 static int live(struct worker *worker)
 {
+	static int (*const openings[])(struct worker *) = {
+		[LIFE_BEGINS] = open_ring,
+		[LIFE_TAKES_OVER] = take_ring_over,
+		[LIFE_FINISHES] = open_nothing,
+	};
 	const char *purpose = "";
 	int r = confine(worker->heritage, &purpose);
 
@@ -331,10 +384,7 @@ static int live(struct worker *worker)
 	r = open_writer(worker);
 	if (r < 0)
 		return r;
-	if (worker->heritage->socket >= 0)
-		r = open_ring(worker);
-	else
-		worker->is_stopping = true; /* nothing to drain: only what the stage holds */
+	r = openings[worker->heritage->life](worker);
 	return r < 0 ? r : run_loop(worker);
 }
 

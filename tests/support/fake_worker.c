@@ -2,6 +2,7 @@
 #include "support/fake_worker.h"
 
 #include "base/clock.h"
+#include "capture/socket.h"
 #include "control/channel.h"
 #include "ledger/ledger.h"
 
@@ -33,7 +34,9 @@ static unsigned int note_birth(const struct heritage *heritage)
 
 	if (life < LIVES) {
 		atomic_store(&play->born_ns[heritage->worker][life], clock_monotonic_ns());
-		atomic_store(&play->had_socket[heritage->worker][life], heritage->socket >= 0);
+		atomic_store(&play->life[heritage->worker][life], (int)heritage->life);
+		atomic_store(&play->cookie[heritage->worker][life],
+		    heritage->socket < 0 ? 0 : socket_cookie(heritage->socket));
 	}
 	return life;
 }
@@ -93,19 +96,28 @@ static int obey(const struct fake *fake)
 	}
 }
 
-int fake_good(const struct heritage *heritage)
+static int live_well(const struct heritage *heritage)
 {
 	const struct fake fake = { heritage, .beats = true, .stops = true };
 
-	(void)note_birth(heritage);
-	if (heritage->socket < 0) {
+	if (heritage->life == LIFE_FINISHES) {
 		say(heritage, MESSAGE_STOPPED);
 		return 0;
+	}
+	if (heritage->life == LIFE_TAKES_OVER) {
+		say(heritage, MESSAGE_TOOK_OVER);
+		return obey(&fake);
 	}
 	/* The last is the first to be mapped. */
 	doze(20 * (WORKERS - heritage->worker));
 	say(heritage, MESSAGE_MAPPED);
 	return obey(&fake);
+}
+
+int fake_good(const struct heritage *heritage)
+{
+	(void)note_birth(heritage);
+	return live_well(heritage);
 }
 
 int fake_exits_at_once(const struct heritage *heritage)
@@ -118,16 +130,16 @@ int fake_hangs(const struct heritage *heritage)
 {
 	const struct fake fake = { heritage, .beats = false, .stops = true };
 
-	if (heritage->worker != 1 || note_birth(heritage) > 0)
-		return fake_good(heritage);
+	if (note_birth(heritage) > 0 || heritage->worker != 1)
+		return live_well(heritage);
 	say(heritage, MESSAGE_MAPPED);
 	return obey(&fake);
 }
 
 int fake_never_comes_up(const struct heritage *heritage)
 {
-	if (heritage->worker != 1 || note_birth(heritage) > 0)
-		return fake_good(heritage);
+	if (note_birth(heritage) > 0 || heritage->worker != 1)
+		return live_well(heritage);
 	for (;;)
 		(void)pause();
 }
@@ -137,8 +149,8 @@ int fake_speaks_nonsense(const struct heritage *heritage)
 	const struct fake fake = { heritage, .beats = true, .stops = true };
 	struct message message;
 
-	if (heritage->worker != 1 || note_birth(heritage) > 0)
-		return fake_good(heritage);
+	if (note_birth(heritage) > 0 || heritage->worker != 1)
+		return live_well(heritage);
 	say(heritage, MESSAGE_MAPPED);
 	for (;;) {
 		if (channel_receive(heritage->channel, &message) > 0) {
@@ -162,8 +174,8 @@ int fake_joins_unasked(const struct heritage *heritage)
 {
 	const struct fake fake = { heritage, .beats = true, .stops = true };
 
-	if (heritage->worker != 1 || note_birth(heritage) > 0)
-		return fake_good(heritage);
+	if (note_birth(heritage) > 0 || heritage->worker != 1)
+		return live_well(heritage);
 	say(heritage, MESSAGE_MAPPED);
 	say(heritage, MESSAGE_JOINED);
 	return obey(&fake);
@@ -173,6 +185,17 @@ int fake_fails(const struct heritage *heritage)
 {
 	struct message message = { .kind = MESSAGE_FAILED, .error = -EBUSY, .text = "do it" };
 
+	(void)note_birth(heritage);
+	(void)channel_send(heritage->channel, &message);
+	return 1;
+}
+
+int fake_loses(const struct heritage *heritage)
+{
+	struct message message = { .kind = MESSAGE_LOST, .error = -EINVAL, .text = "map it" };
+
+	if (heritage->life != LIFE_TAKES_OVER)
+		return fake_good(heritage);
 	(void)note_birth(heritage);
 	(void)channel_send(heritage->channel, &message);
 	return 1;

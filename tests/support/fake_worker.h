@@ -19,8 +19,9 @@ struct play {
 	enum message_kind nonsense; /* what to say out of turn; COUNT_: what is no message */
 	_Atomic unsigned int lives[WORKERS];
 	_Atomic uint64_t born_ns[WORKERS][LIVES];
-	_Atomic bool had_socket[WORKERS][LIVES];
-	_Atomic int32_t asked[WORKERS][LIVES]; /* the group to join */
+	_Atomic int life[WORKERS][LIVES];        /* enum life */
+	_Atomic uint64_t cookie[WORKERS][LIVES]; /* of the socket; 0: none */
+	_Atomic int32_t asked[WORKERS][LIVES];   /* the group to join */
 	_Atomic unsigned int steps;
 	char said[STEPS]; /* in order: 'a' + worker for mapped, 'A' + worker for joined */
 };
@@ -37,7 +38,8 @@ worker_main fake_never_comes_up; /* no ring */
 worker_main fake_speaks_nonsense;
 worker_main fake_joins_unasked;
 worker_main fake_fails;
-worker_main fake_dies_while_stopping; /* in its second life too */
+worker_main fake_loses;               /* cannot take a ring over */
+worker_main fake_dies_while_stopping; /* in all its lives */
 worker_main fake_never_stops;
 worker_main fake_finishes_files;      /* 1, and dies of it; then 1 again, and 2 of the same name */
 worker_main fake_joins_into_the_stop; /* the stop has overtaken the word */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "supervisor/group.h"
+
+/*
+ * Who follows a worker that ends: one that takes its socket and ring over; where those are of no
+ * use, one that begins anew; while the group stops, after a few of those, one that only finishes
+ * the file.  A successor is forked only once the old process has been reaped.  All log.
+ */
+
+/* Start the first life of a worker.  Returns 0, or a negative errno: then it is tried again. */
+int succession_begin(struct group *group, struct child *child);
+
+/* A life has ended, and was reaped. */
+void succession_follow(struct group *group, struct child *child, const siginfo_t *how);
+
+/* The group stops: a worker that is dead just now is not waited for, but for what it left. */
+void succession_stop(struct group *group, struct child *child);

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "support/cmocka.h"
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "support/group_stand.h"
+
+#include <sys/resource.h>
+
+/*
+ * Who follows a worker that ends.
+ */
+static bool lived_often(void)
+{
+	return atomic_load(&play->lives[0]) >= 5;
+}
+
+static void one_that_exits_at_once_waits_twice_as_long_each_time(void **state)
+{
+	uint64_t gaps_ms[4];
+
+	(void)state;
+	begin(fake_exits_at_once);
+	assert_true(turn_until(lived_often, 4000));
+	for (size_t i = 0; i < COUNT_OF(gaps_ms); i++)
+		gaps_ms[i] = (play->born_ns[0][i + 1] - play->born_ns[0][i]) / NSEC_PER_MSEC;
+	for (size_t i = 0; i < COUNT_OF(gaps_ms); i++)
+		assert_true(gaps_ms[i] >= (100U << i));
+	/* How much later a busy machine gets to it is not ours; what was planned is. */
+	assert_true(group.children[0].restart.delay_ns >= 800 * NSEC_PER_MSEC);
+	assert_true(group.children[0].restart.delay_ns <= 1600 * NSEC_PER_MSEC);
+}
+
+static bool killed_one_is_back(void)
+{
+	return all_run() && atomic_load(&play->lives[0]) == 2;
+}
+
+static void one_that_had_worked_is_followed_at_once(void **state)
+{
+	(void)state;
+	begin(fake_good);
+	assert_true(turn_until(all_run, 3000));
+	atomic_store(&group.children[0].heritage.record->blocks, 1);
+	group.children[0].restart.delay_ns = 100 * NSEC_PER_MSEC;
+	child_kill(&group.children[0]);
+	assert_true(turn_until(killed_one_is_back, 3000));
+	assert_int_equal(group.children[0].restart.delay_ns, 0);
+	assert_int_equal(times_run, 1);
+	assert_int_equal(atomic_load(&group.children[0].slot->restarts), 1);
+	stop_in_order();
+}
+
+static void one_that_dies_leaves_its_socket_to_the_next(void **state)
+{
+	(void)state;
+	begin(fake_good);
+	assert_true(turn_until(all_run, 3000));
+	child_kill(&group.children[0]);
+	assert_true(turn_until(killed_one_is_back, 3000));
+	assert_int_equal(play->life[0][1], LIFE_TAKES_OVER);
+	assert_int_not_equal(play->cookie[0][0], 0);
+	assert_int_equal(play->cookie[0][1], play->cookie[0][0]);
+	assert_false(refuses(&group.children[0]));
+	assert_int_equal(atomic_load(&group.children[0].slot->takeovers), 1);
+	assert_int_equal(atomic_load(&group.children[0].slot->generation), 0);
+	stop_in_order();
+}
+
+static bool lost_one_is_back(void)
+{
+	return all_run() && atomic_load(&play->lives[0]) == 3;
+}
+
+static void lose_the_first(void)
+{
+	begin(fake_loses);
+	assert_true(turn_until(all_run, 3000));
+	child_kill(&group.children[0]);
+	assert_true(turn_until(lost_one_is_back, 3000));
+	assert_int_equal(play->life[0][1], LIFE_TAKES_OVER);
+	assert_int_equal(play->life[0][2], LIFE_BEGINS);
+	assert_int_not_equal(play->cookie[0][2], play->cookie[0][0]);
+	assert_int_equal(atomic_load(&group.children[0].slot->takeovers), 0);
+	assert_int_equal(atomic_load(&group.children[0].slot->generation), 1);
+}
+
+static void one_that_loses_the_ring_begins_a_new_group_where_it_was_alone(void **state)
+{
+	(void)state;
+	workers = 1;
+	lose_the_first();
+	workers = WORKERS;
+	assert_int_equal(play->asked[0][0], -1);
+	assert_int_equal(play->asked[0][2], -1);
+	stop_in_order();
+}
+
+static void one_that_loses_the_ring_joins_the_group_of_the_others(void **state)
+{
+	(void)state;
+	lose_the_first();
+	assert_int_equal(play->asked[0][0], -1);
+	assert_int_equal(play->asked[1][0], FAKE_GROUP);
+	assert_int_equal(play->asked[0][2], FAKE_GROUP);
+	stop_in_order();
+}
+
+static bool first_of_one_is_dead(void)
+{
+	return !child_lives(&group.children[1]);
+}
+
+/* Three more that take its ring over, and one that writes what the stage holds. */
+static void check_lives_in_a_stop(size_t worker)
+{
+	const enum life lives[] = { LIFE_BEGINS, LIFE_TAKES_OVER, LIFE_TAKES_OVER, LIFE_TAKES_OVER,
+		LIFE_FINISHES };
+
+	assert_int_equal(play->lives[worker], COUNT_OF(lives));
+	for (size_t i = 0; i < COUNT_OF(lives); i++) {
+		assert_int_equal(play->life[worker][i], lives[i]);
+		assert_int_equal(play->cookie[worker][i],
+		    lives[i] == LIFE_FINISHES ? 0 : play->cookie[worker][0]);
+	}
+}
+
+static void one_that_keeps_dying_while_stopping_has_some_more_lives(void **state)
+{
+	(void)state;
+	begin(fake_dies_while_stopping);
+	assert_true(turn_until(all_run, 3000));
+	group_stop(&group);
+	assert_false(turn_until(never, 50));
+	child_kill(&group.children[1]);
+	assert_true(turn_until(has_ended, 6000));
+	check_lives_in_a_stop(1);
+	assert_int_equal(play->lives[0], 1);
+}
+
+static void one_that_is_dead_when_the_stop_comes_has_its_ring_drained(void **state)
+{
+	(void)state;
+	begin(fake_good);
+	assert_true(turn_until(all_run, 3000));
+	child_kill(&group.children[1]);
+	assert_true(turn_until(first_of_one_is_dead, 1000));
+	stop_in_order();
+	assert_int_equal(play->lives[1], 2);
+	assert_int_equal(play->life[1][1], LIFE_TAKES_OVER);
+	assert_int_equal(play->cookie[1][1], play->cookie[1][0]);
+	assert_true(refuses(&group.children[1]));
+}
+
+/* An open file in the books stands for what the stage holds of it. */
+static void leave_a_file_open(struct child *child)
+{
+	struct ledger_commit commit = { .open = { .name = "open.pcap", .inode = 1 } };
+
+	ledger_commit_write(child->heritage.record, &commit);
+}
+
+static void kill_one_that_never_captured(void)
+{
+	begin(fake_never_comes_up);
+	assert_false(turn_until(never, 50));
+	child_kill(&group.children[1]);
+	assert_true(turn_until(first_of_one_is_dead, 1000));
+}
+
+static void one_that_never_captured_has_its_file_finished(void **state)
+{
+	(void)state;
+	kill_one_that_never_captured();
+	leave_a_file_open(&group.children[1]);
+	stop_in_order();
+	assert_int_equal(play->lives[1], 2);
+	assert_int_equal(play->life[1][1], LIFE_FINISHES);
+	assert_int_equal(play->cookie[1][1], 0);
+}
+
+static void one_that_never_captured_and_has_no_file_is_not_missed(void **state)
+{
+	(void)state;
+	kill_one_that_never_captured();
+	stop_in_order();
+	assert_int_equal(play->lives[1], 1);
+}
+
+static void one_that_never_stops_is_killed(void **state)
+{
+	(void)state;
+	begin(fake_never_stops);
+	assert_true(turn_until(all_run, 3000));
+	stop_in_order();
+	check_lives_in_a_stop(0);
+}
+
+static bool zero_is_dead(void)
+{
+	return !child_lives(&group.children[0]);
+}
+
+static void a_life_that_cannot_begin_is_tried_again(void **state)
+{
+	struct rlimit usual, none;
+
+	(void)state;
+	begin(fake_good);
+	assert_true(turn_until(all_run, 3000));
+	child_kill(&group.children[0]);
+	assert_true(turn_until(zero_is_dead, 1000));
+	/* No descriptor is left for its socket. */
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+	none = (struct rlimit) { 3, usual.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_false(turn_until(killed_one_is_back, 250));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+	assert_int_equal(play->lives[0], 1);
+	assert_true(turn_until(killed_one_is_back, 3000));
+	stop_in_order();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		GROUP_TEST(one_that_exits_at_once_waits_twice_as_long_each_time),
+		GROUP_TEST(one_that_had_worked_is_followed_at_once),
+		GROUP_TEST(one_that_dies_leaves_its_socket_to_the_next),
+		GROUP_TEST(one_that_loses_the_ring_begins_a_new_group_where_it_was_alone),
+		GROUP_TEST(one_that_loses_the_ring_joins_the_group_of_the_others),
+		GROUP_TEST(one_that_keeps_dying_while_stopping_has_some_more_lives),
+		GROUP_TEST(one_that_is_dead_when_the_stop_comes_has_its_ring_drained),
+		GROUP_TEST(one_that_never_captured_has_its_file_finished),
+		GROUP_TEST(one_that_never_captured_and_has_no_file_is_not_missed),
+		GROUP_TEST(one_that_never_stops_is_killed),
+		GROUP_TEST(a_life_that_cannot_begin_is_tried_again),
+	};
+	int r = stand_open();
+
+	if (r != 0)
+		return r;
+	r = RUN_TESTS(tests);
+	stand_close();
+	return r;
+}
