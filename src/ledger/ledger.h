@@ -160,6 +160,8 @@ struct ledger_worker {
 	struct ledger_stage stage;     /* fixed */
 	_Atomic uint64_t heartbeat_ns; /* CLOCK_MONOTONIC */
 	_Atomic uint32_t in_storage;   /* 1 before a storage call that may block, 0 after */
+	_Atomic uint32_t refused;      /* 1 once it is told that the storage refuses, 0 once it is
+					  told that it works again, perhaps by a later life */
 	_Atomic uint64_t blocks;       /* committed since the process started */
 	struct ledger_statistics statistics[2];
 	struct ledger_copy copies[2];

@@ -32,18 +32,24 @@ static int leave_storage(struct outlet *outlet, int r)
 	return r;
 }
 
+/* Told, and not yet proved to work again: in the record, for the life that goes on with it. */
+static bool is_refused(const struct outlet *outlet)
+{
+	return atomic_load(&outlet->seat.record->refused) != 0;
+}
+
 static void prove(struct outlet *outlet)
 {
-	if (outlet->refuses)
+	if (is_refused(outlet))
 		outlet->seat.events.works(outlet->seat.events.user);
-	outlet->refuses = false;
+	atomic_store(&outlet->seat.record->refused, 0);
 }
 
 static void complain(struct outlet *outlet, int error, const char *what)
 {
-	if (!outlet->refuses)
+	if (!is_refused(outlet))
 		outlet->seat.events.refused(outlet->seat.events.user, error, what);
-	outlet->refuses = true;
+	atomic_store(&outlet->seat.record->refused, 1);
 }
 
 /* ---- the end of a file ------------------------------------------------------------------- */
@@ -239,7 +245,7 @@ static int create(struct outlet *outlet, uint64_t first_ns)
 
 bool outlet_may_try(const struct outlet *outlet, uint64_t now_ns)
 {
-	return !outlet->refuses || now_ns >= outlet->retry_ns;
+	return !is_refused(outlet) || now_ns >= outlet->retry_ns;
 }
 
 int outlet_begin(struct outlet *outlet, uint64_t first_ns, uint64_t utc_ns)

@@ -16,8 +16,7 @@ struct outlet {
 	struct segment *segment;    /* the open file, or the closing one; NULL: none */
 	struct ledger_commit books; /* what the ledger will say with the next commit */
 	uint64_t tailed;            /* up to here the open file reads well */
-	uint64_t retry_ns;          /* when refusing: when to try again, on the monotonic clock */
-	bool refuses;               /* told, and not yet proved to work again */
+	uint64_t retry_ns;          /* when refused: when to try again, on the monotonic clock */
 };
 
 /*

@@ -284,6 +284,32 @@ static void where_no_file_can_be_made_packets_are_counted(void **state)
 	stand.seat.directory = directory;
 }
 
+/* Whoever reads the journal has one entry for the beginning, and one for the end. */
+static void what_one_life_was_refused_another_tells_to_work(void **state)
+{
+	struct writer *writer = NULL;
+	int directory = stand.seat.directory;
+
+	(void)state;
+	stand.seat.directory = open("/proc/self", O_DIRECTORY);
+	for (uint64_t number = 1; number <= 3; number++) {
+		assert_int_equal(writer_open(&writer, &stand.seat), 0);
+		store(writer, number, 20);
+		writer_close(writer);
+		assert_int_equal(stand.shared->refused, 1);
+	}
+	close(stand.seat.directory);
+	stand.seat.directory = directory;
+	for (uint64_t number = 4; number <= 5; number++) {
+		assert_int_equal(writer_open(&writer, &stand.seat), 0);
+		store(writer, number, 20);
+		writer_finish(writer, CAUSE_ROTATED);
+		writer_close(writer);
+		assert_int_equal(stand.shared->works, 1);
+	}
+	assert_int_equal(stand.shared->refused, 1);
+}
+
 /* A life that is killed at a random moment, as often as it takes to store every block. */
 static void live_until_killed(uint64_t blocks)
 {
@@ -343,6 +369,7 @@ int main(void)
 		WRITER_TEST(a_file_named_by_others_is_not_gone_on_with),
 		WRITER_TEST(an_interval_ends_by_the_clock_in_every_life),
 		WRITER_TEST(where_no_file_can_be_made_packets_are_counted),
+		WRITER_TEST(what_one_life_was_refused_another_tells_to_work),
 		WRITER_TEST(a_writer_killed_at_any_moment_is_gone_on_with),
 	};
 
