@@ -344,9 +344,11 @@ static void resume(struct outlet *outlet)
 		return;
 	}
 	r = final_name(final, segment);
+	enter_storage(outlet);
 	if (r >= 0)
 		r = segment_open(&outlet->segment, outlet->seat.directory, segment->name,
 		    was_closing ? final : NULL, segment->inode);
+	(void)leave_storage(outlet, r);
 	if (r == -ENOENT && was_closing && segment->packets == 0) {
 		forget(outlet); /* it was removed as it should be */
 		return;

@@ -34,12 +34,15 @@ static const char *lateness(
 	bool is_opening = !child->is_mapped && (state == STATE_STARTING || state == STATE_STOPPING);
 	uint64_t settled;
 
-	*ret_since = is_opening ? child->started_ns : atomic_load(&record->heartbeat_ns);
-	if (is_opening && now_ns >= *ret_since + limits->opening)
+	/* While it opens, it beats only as it leaves the storage: what that takes is not its own.
+	 */
+	*ret_since = atomic_load(&record->heartbeat_ns);
+	if (in_storage && now_ns >= *ret_since + limits->storage)
+		return "has hung in the storage";
+	if (!in_storage && is_opening && now_ns >= *ret_since + limits->opening)
 		return "has not come up";
-	if (!is_opening &&
-	    now_ns >= *ret_since + (in_storage ? limits->storage : limits->heartbeat))
-		return in_storage ? "has hung in the storage" : "has hung";
+	if (!in_storage && !is_opening && now_ns >= *ret_since + limits->heartbeat)
+		return "has hung";
 	if (state != STATE_STOPPING)
 		return NULL;
 	settled = settled_by(record);

@@ -5,7 +5,7 @@
 
 /* How long a worker may take, in nanoseconds, before it is ended. */
 struct group_limits {
-	uint64_t opening;   /* from its start to its place in the group */
+	uint64_t opening;   /* from its start to its ring, but for what the storage takes */
 	uint64_t heartbeat; /* from one beat to the next */
 	uint64_t storage;   /* the same, within a call of the storage */
 	uint64_t stopping;  /* from one sign of progress to the next */

@@ -144,6 +144,30 @@ int fake_never_comes_up(const struct heritage *heritage)
 		(void)pause();
 }
 
+int fake_opens_on_a_slow_disk(const struct heritage *heritage)
+{
+	const struct fake fake = { heritage, .beats = true, .stops = true };
+
+	if (heritage->worker != 1 || note_birth(heritage) > 0)
+		return fake_good(heritage);
+	atomic_store(&heritage->record->in_storage, 1);
+	doze(600);
+	atomic_store(&heritage->record->heartbeat_ns, clock_monotonic_ns());
+	atomic_store(&heritage->record->in_storage, 0);
+	doze(100);
+	say(heritage, MESSAGE_MAPPED);
+	return obey(&fake);
+}
+
+int fake_opens_on_a_stuck_disk(const struct heritage *heritage)
+{
+	if (heritage->worker != 1 || note_birth(heritage) > 0)
+		return fake_good(heritage);
+	atomic_store(&heritage->record->in_storage, 1);
+	for (;;)
+		(void)pause();
+}
+
 int fake_speaks_nonsense(const struct heritage *heritage)
 {
 	const struct fake fake = { heritage, .beats = true, .stops = true };

@@ -33,8 +33,10 @@ bool play_open(void);
 
 worker_main fake_good;
 worker_main fake_exits_at_once;
-worker_main fake_hangs;          /* no heartbeat */
-worker_main fake_never_comes_up; /* no ring */
+worker_main fake_hangs;                 /* no heartbeat */
+worker_main fake_never_comes_up;        /* no ring */
+worker_main fake_opens_on_a_slow_disk;  /* 600 ms, then a while of its own */
+worker_main fake_opens_on_a_stuck_disk; /* for ever */
 worker_main fake_speaks_nonsense;
 worker_main fake_joins_unasked;
 worker_main fake_fails;

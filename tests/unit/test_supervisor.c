@@ -62,6 +62,24 @@ static void one_that_never_comes_up_is_killed(void **state)
 	stop_in_order();
 }
 
+static void one_that_opens_on_a_slow_disk_is_waited_for(void **state)
+{
+	(void)state;
+	begin(fake_opens_on_a_slow_disk);
+	assert_true(turn_until(all_run, 5000));
+	assert_int_equal(play->lives[1], 1);
+	stop_in_order();
+}
+
+static void one_that_opens_on_a_stuck_disk_is_killed(void **state)
+{
+	(void)state;
+	begin(fake_opens_on_a_stuck_disk);
+	assert_true(turn_until(second_life_runs, 5000));
+	assert_true(play->born_ns[1][1] - play->born_ns[1][0] >= limits.storage);
+	stop_in_order();
+}
+
 static void one_that_speaks_nonsense_is_killed(void **state)
 {
 	/* COUNT_ stands for a message of the wrong size. */
@@ -186,6 +204,8 @@ int main(void)
 		GROUP_TEST(workers_join_strictly_in_order),
 		GROUP_TEST(one_that_hangs_is_killed),
 		GROUP_TEST(one_that_never_comes_up_is_killed),
+		GROUP_TEST(one_that_opens_on_a_slow_disk_is_waited_for),
+		GROUP_TEST(one_that_opens_on_a_stuck_disk_is_killed),
 		GROUP_TEST(one_that_speaks_nonsense_is_killed),
 		GROUP_TEST(one_that_joins_unasked_is_killed),
 		GROUP_TEST(a_failure_at_the_first_start_is_told),
