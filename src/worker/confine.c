@@ -223,6 +223,9 @@ static int filter_calls(const struct heritage *heritage)
 		return -ENOMEM;
 	if (sigaction(SIGSYS, &action, NULL) < 0)
 		r = -errno;
+	/* Calls of another architecture, such as those of 32 bits, have no place in the table. */
+	if (r == 0)
+		r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	for (size_t i = 0; r == 0 && i < COUNT_OF(allowed_calls); i++) {
 		int number = seccomp_syscall_resolve_name(allowed_calls[i]);
 

@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +25,19 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CANNOT_CONFINE = 99 };
+enum { CANNOT_CONFINE = 99, OUTLIVED = 97 };
 
 static struct interface_config interface = { .workers = 1 };
 static int stage = -1;
+
+static bool has_thread; /* another beside the one that is confined */
+
+static void *outlive(void *user)
+{
+	sleep(1);
+	_exit(OUTLIVED);
+	return user;
+}
 
 /* Confined, it runs `act` and exits with what that returns.  Returns how it ended. */
 static int confined(int (*act)(void))
@@ -43,10 +54,13 @@ static int confined(int (*act)(void))
 	const struct rlimit no_core = { 0 };
 	const char *purpose;
 	int status = -1;
+	pthread_t thread;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		if (has_thread && pthread_create(&thread, NULL, outlive, NULL) != 0)
+			_exit(CANNOT_CONFINE);
 		(void)setrlimit(RLIMIT_CORE, &no_core);
 		_exit(confine(&heritage, &purpose) < 0 ? CANNOT_CONFINE : act());
 	}
@@ -126,6 +140,61 @@ static void any_other_call_ends_it(void **state)
 	assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
+#if defined(__x86_64__) && defined(__LP64__)
+/* getpid(2), as a program of 32 bits calls it; -1 in one that could not. */
+static int call_as_i386(void)
+{
+	int result = 20;
+
+	__asm__ volatile("int $0x80" : "+a"(result) : : "memory", "r8", "r9", "r10", "r11");
+	return result != getpid();
+}
+
+static int call_as_x32(void)
+{
+	return syscall(0x40000000 + SYS_getpid) != getpid();
+}
+
+static bool knows_i386(void)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(call_as_i386());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+/* There the numbers mean other calls than those that are allowed. */
+static void a_call_of_another_architecture_ends_it(void **state)
+{
+	int status = confined(call_as_x32);
+
+	(void)state;
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+	if (!knows_i386()) {
+		printf("skipped: this kernel knows no calls of 32 bits\n");
+		return;
+	}
+	status = confined(call_as_i386);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+	/* All of it, and not only the thread that calls. */
+	has_thread = true;
+	status = confined(call_as_i386);
+	has_thread = false;
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGSYS);
+}
+#define ARCHITECTURE_TESTS CONFINE_TEST(a_call_of_another_architecture_ends_it),
+#else
+#define ARCHITECTURE_TESTS
+
+#endif
+
 static int signal_another(void)
 {
 	return (int)syscall(SYS_tgkill, getppid(), getppid(), SIGUSR1);
@@ -200,7 +269,7 @@ int main(void)
 		CONFINE_TEST(only_its_own_descriptors_are_left),
 		CONFINE_TEST(no_right_is_left),
 		CONFINE_TEST(any_other_call_ends_it),
-		CONFINE_TEST(its_abort_is_seen_as_one),
+		ARCHITECTURE_TESTS CONFINE_TEST(its_abort_is_seen_as_one),
 		CONFINE_TEST(names_are_made_with_any_c_library),
 		CONFINE_TEST(a_file_beyond_its_limit_is_an_error),
 	};
