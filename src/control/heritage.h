@@ -5,6 +5,7 @@
 
 struct config;
 struct interface_config;
+struct ledger;
 struct ledger_worker;
 
 /* What a life of a worker is for. */
@@ -30,7 +31,8 @@ struct heritage {
 	int old_socket; /* to be closed here, since that takes some 30 ms; or -1 */
 	int channel;
 	int stage;
-	int directory; /* the output directory */
+	int directory;               /* the output directory */
+	const struct ledger *ledger; /* whose record that is; NULL: of none */
 	struct ledger_worker *record;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ledger/ledger.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 
 #include <errno.h>
@@ -15,7 +16,7 @@
 
 static const char magic[8] = "fancapL";
 /* Bounds of a layout that makes sense: 256 workers on each of 64 interfaces. */
-enum { INTERFACES_MOST = 64, SLOTS_MOST = 64 * 256, ALIGNMENT = 64, PAGE = 4096 };
+enum { INTERFACES_MOST = 64, SLOTS_MOST = 64 * 256, ALIGNMENT = 64, PAGE_LEAST = 4096 };
 
 struct ledger {
 	uint8_t *bytes;
@@ -62,14 +63,15 @@ struct ledger_worker *ledger_worker(const struct ledger *ledger, size_t slot)
 
 static struct ledger_header plan(const struct ledger_shape *shape)
 {
+	const uint64_t page = MOST((uint64_t)sysconf(_SC_PAGESIZE), (uint64_t)PAGE_LEAST);
 	struct ledger_header header = {
 		.version = LEDGER_VERSION,
 		.header_size = (uint32_t)round_up(sizeof(struct ledger_header), ALIGNMENT),
 		.interface_count = (uint32_t)shape->interface_count,
 		.interface_size = (uint32_t)round_up(sizeof(struct ledger_interface), ALIGNMENT),
 		.slot_size = (uint32_t)round_up(sizeof(struct ledger_slot), ALIGNMENT),
-		/* Whole pages, so that no worker writes to a page of another's. */
-		.worker_size = (uint32_t)round_up(sizeof(struct ledger_worker), PAGE),
+		/* Whole pages, so that no worker maps a page of another's. */
+		.worker_size = (uint32_t)round_up(sizeof(struct ledger_worker), page),
 		.copies_at = offsetof(struct ledger_worker, copies),
 		.copy_size = sizeof(struct ledger_copy),
 		.terms = shape->terms,
@@ -85,7 +87,7 @@ static struct ledger_header plan(const struct ledger_shape *shape)
 	header.slots_at =
 	    header.interfaces_at + (uint64_t)header.interface_count * header.interface_size;
 	header.workers_at =
-	    round_up(header.slots_at + (uint64_t)header.slot_count * header.slot_size, PAGE);
+	    round_up(header.slots_at + (uint64_t)header.slot_count * header.slot_size, page);
 	header.size = header.workers_at + (uint64_t)header.worker_count * header.worker_size;
 	return header;
 }
@@ -256,6 +258,16 @@ int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_
 		return -ESTALE;
 	*ret_ledger = TAKE(ledger);
 	return 0;
+}
+
+int ledger_keep_only(const struct ledger *ledger, const struct ledger_worker *worker)
+{
+	size_t before = (size_t)((const uint8_t *)worker - ledger->bytes);
+	size_t behind = before + ledger_header(ledger)->worker_size;
+
+	if (behind < ledger->size && munmap(ledger->bytes + behind, ledger->size - behind) < 0)
+		return -errno;
+	return munmap(ledger->bytes, before) < 0 ? -errno : 0;
 }
 
 void ledger_close(struct ledger *ledger)

@@ -201,6 +201,12 @@ int ledger_open(struct ledger **ret_ledger, int directory);
  */
 int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape);
 
+/*
+ * Unmap all but one record, in the process that writes that one: it cannot spoil another's books.
+ * Nothing else of the ledger may be asked for from then on.  Returns 0 or a negative errno.
+ */
+int ledger_keep_only(const struct ledger *ledger, const struct ledger_worker *worker);
+
 /* Unmap; NULL is allowed. */
 void ledger_close(struct ledger *ledger);
 

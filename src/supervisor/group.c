@@ -276,6 +276,7 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 			    .channel = -1,
 			    .stage = -1,
 			    .directory = group->premises->output,
+			    .ledger = ledger,
 			    .record = ledger_worker(ledger, slot) },
 			.owner = { .said = on_said, .ended = on_ended, .user = group },
 			.event = event,

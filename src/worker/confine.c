@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "build.h"
 #include "config/config.h"
+#include "ledger/ledger.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -67,6 +68,11 @@ static int close_the_rest(const struct heritage *heritage)
 		from = (unsigned int)keep[i] + 1;
 	}
 	return syscall(SYS_close_range, from, ~0U, 0) < 0 ? -errno : 0;
+}
+
+static int let_go_of_other_books(const struct heritage *heritage)
+{
+	return heritage->ledger ? ledger_keep_only(heritage->ledger, heritage->record) : 0;
 }
 
 static int pin_to_cpu(const struct heritage *heritage)
@@ -249,6 +255,7 @@ static const struct {
 	{ die_with_supervisor, "tie its life to the supervisor's" },
 	{ ignore_signals, "ignore the signals meant for the supervisor" },
 	{ close_the_rest, "close the descriptors that are not its own" },
+	{ let_go_of_other_books, "unmap the books of other workers" },
 	{ pin_to_cpu, "run on the CPU that interfaces.cpus names" },
 	{ drop_capabilities, "drop its capabilities" },
 	{ renounce_privileges, "renounce new privileges" },

@@ -3,9 +3,11 @@
 #include "support/cmocka.h"
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "build.h"
 #include "config/config.h"
 #include "control/heritage.h"
+#include "ledger/ledger.h"
 #include "worker/confine.h"
 
 #include <errno.h>
@@ -30,6 +32,9 @@ enum { CANNOT_CONFINE = 99, OUTLIVED = 97 };
 static struct interface_config interface = { .workers = 1 };
 static int stage = -1;
 
+static struct ledger *ledger; /* NULL: none */
+static struct ledger_worker *books;
+static const void *not_its_own[4];
 static bool has_thread; /* another beside the one that is confined */
 
 static void *outlive(void *user)
@@ -50,6 +55,8 @@ static int confined(int (*act)(void))
 		.channel = -1,
 		.stage = stage,
 		.directory = -1,
+		.ledger = ledger,
+		.record = books,
 	};
 	const struct rlimit no_core = { 0 };
 	const char *purpose;
@@ -195,6 +202,49 @@ static void a_call_of_another_architecture_ends_it(void **state)
 
 #endif
 
+/* Whether anything is mapped there. */
+static bool is_mapped(const void *at)
+{
+	return madvise((void *)((uintptr_t)at & ~(uintptr_t)4095), 4096, MADV_NORMAL) == 0;
+}
+
+static int has_other_books(void)
+{
+	if (!is_mapped(books))
+		return 1;
+	atomic_store(&books->heartbeat_ns, 7);
+	for (size_t i = 0; i < COUNT_OF(not_its_own); i++)
+		if (is_mapped(not_its_own[i]))
+			return 2 + (int)i;
+	return 0;
+}
+
+static void only_its_own_books_are_left(void **state)
+{
+	const struct ledger_shape_interface interfaces[] = { { "a", 3 } };
+	const struct ledger_shape shape = {
+		.sensor = "s", .interface_count = 1, .interfaces = interfaces
+	};
+	char path[] = "/tmp/fancap-confine-XXXXXX";
+	int directory;
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	directory = open(path, O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(ledger_create(&ledger, directory, &shape), 0);
+	(void)unlinkat(directory, "ledger", 0);
+	(void)rmdir(path);
+	books = ledger_worker(ledger, 1);
+	not_its_own[0] = ledger_header(ledger);
+	not_its_own[1] = ledger_slot(ledger, 1);
+	not_its_own[2] = ledger_worker(ledger, 0);
+	not_its_own[3] = ledger_worker(ledger, 2);
+	assert_int_equal(confined(has_other_books), 0);
+	assert_int_equal(atomic_load(&books->heartbeat_ns), 7);
+	ledger_close(TAKE(ledger));
+	close(directory);
+}
+
 static int signal_another(void)
 {
 	return (int)syscall(SYS_tgkill, getppid(), getppid(), SIGUSR1);
@@ -267,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CONFINE_TEST(only_its_own_descriptors_are_left),
+		CONFINE_TEST(only_its_own_books_are_left),
 		CONFINE_TEST(no_right_is_left),
 		CONFINE_TEST(any_other_call_ends_it),
 		ARCHITECTURE_TESTS CONFINE_TEST(its_abort_is_seen_as_one),
