@@ -260,6 +260,11 @@ int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_
 	return 0;
 }
 
+int ledger_lock(const struct ledger *ledger)
+{
+	return mlock(ledger->bytes, ledger->size) < 0 ? -errno : 0;
+}
+
 int ledger_keep_only(const struct ledger *ledger, const struct ledger_worker *worker)
 {
 	size_t before = (size_t)((const uint8_t *)worker - ledger->bytes);

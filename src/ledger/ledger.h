@@ -202,6 +202,14 @@ int ledger_open(struct ledger **ret_ledger, int directory);
 int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape);
 
 /*
+ * Keep it out of the swap.  The kernel clears its statistics as it copies them here: a copy that
+ * had to wait for the swap, and was ended there by SIGKILL, would have lost them.  One lock, the
+ * supervisor's, holds the pages for every process that maps them.  Returns 0, or the negative errno
+ * of mlock(2), mostly for RLIMIT_MEMLOCK.
+ */
+int ledger_lock(const struct ledger *ledger);
+
+/*
  * Unmap all but one record, in the process that writes that one: it cannot spoil another's books.
  * Nothing else of the ledger may be asked for from then on.  Returns 0 or a negative errno.
  */

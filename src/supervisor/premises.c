@@ -176,6 +176,20 @@ static int make_ledger(struct premises *premises, const struct config *config, c
 	return 0;
 }
 
+/* Without it all works, but for a machine that swaps. */
+static void lock_ledger(const struct premises *premises, const char *path)
+{
+	uint64_t size = ledger_header(premises->ledger)->size;
+	int r = ledger_lock(premises->ledger);
+
+	if (r < 0)
+		log_line(LOG_WARNING,
+		    "runtime directory %s: cannot keep the ledger's %" PRIu64
+		    " KiB out of the swap: %s; a worker that is killed while it waits for it there "
+		    "would lose a count; a larger LimitMEMLOCK= (ulimit -l) would be right",
+		    path, size >> 10, strerror(-r));
+}
+
 int premises_open(struct premises *ret_premises, const struct config *config,
     const char *runtime_directory, enum exit_step *ret_step)
 {
@@ -197,6 +211,8 @@ int premises_open(struct premises *ret_premises, const struct config *config,
 		r = lock_runtime(&premises, runtime_directory);
 	if (r >= 0)
 		r = make_ledger(&premises, config, runtime_directory);
+	if (r >= 0)
+		lock_ledger(&premises, runtime_directory);
 	if (r < 0) {
 		premises_close(&premises);
 		return r;
