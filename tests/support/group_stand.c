@@ -21,7 +21,7 @@
 
 enum { STAGE = 65536 };
 
-static char directory[] = "/tmp/fancap-supervisor-XXXXXX";
+static char directory[64];
 struct premises premises;
 static size_t descriptors;
 static struct interface_config interface;
@@ -201,6 +201,10 @@ static int prepare(void)
 		.capture = { .filter = nothing, .snaplen = SNAPLEN_MOST },
 		.output = { .directory = output, .stage = STAGE },
 	};
+	/* In memory where that can be, as in a real one: a disk that others keep busy may let a
+	 * heartbeat wait for longer than these limits. */
+	snprintf(directory, sizeof(directory), "%s/fancap-supervisor-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (!play_open() || !mkdtemp(directory))
 		return -errno;
 	premises.runtime = open(directory, O_DIRECTORY | O_CLOEXEC);
