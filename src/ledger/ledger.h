@@ -81,6 +81,7 @@ struct ledger_slot {
 	_Atomic uint32_t pid;
 	_Atomic uint32_t state;
 	_Atomic uint32_t generation;
+	_Atomic uint32_t entered; /* in the catalog: low bits of the last file's number */
 	_Atomic uint64_t takeovers;
 	_Atomic uint64_t gaps;
 	_Atomic uint64_t restarts;

@@ -38,7 +38,6 @@ struct child {
 	uint64_t started_ns;       /* monotonic */
 	uint64_t stopping_ns;      /* when the stop was asked for, or last made progress */
 	uint64_t settled;          /* packets that the stop had settled then */
-	uint64_t entered;          /* number of the last of its files that is in the catalog */
 	bool was_killed;           /* this life, by us */
 	bool is_mapped;            /* the ring is there */
 	bool was_asked;            /* to join the group */

@@ -39,12 +39,12 @@ void news_finished(struct group *group, struct child *child, const struct messag
 	int r;
 
 	/* A life that is killed while it tells has its successor tell the last one again. */
-	if (file->number == child->entered)
+	if ((uint32_t)file->number == atomic_load(&child->slot->entered))
 		return;
-	child->entered = file->number;
 	r = catalog_append(group->premises->output, &entry);
 	if (r < 0)
 		(void)log_failure(r, "%s: cannot enter it in catalog.jsonl", file->name);
+	atomic_store(&child->slot->entered, (uint32_t)file->number);
 	journal_event(EVENT_FILE_FINISHED, &about, "%s: finished with %" PRIu64 " packets",
 	    file->name, file->packets);
 }
