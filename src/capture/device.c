@@ -25,17 +25,19 @@ static const struct {
 	const char *name;
 	uint32_t command; /* that asks for a value; 0: a bit of ETHTOOL_GFLAGS */
 	uint32_t flag;
-	const char *sentence; /* where it is on; %1$s is the device; NULL: it does no harm */
+	/* Where it is on; %1$s is the device, %2$s what a command begins with; NULL: no harm. */
+	const char *sentence;
 } features[DEVICE_FEATURE_COUNT_] = {
 	[DEVICE_GRO] = { "gro", ETHTOOL_GGRO, 0,
-	    "%1$s: generic receive offload is on: packets are joined, up to 64 KiB, before "
-	    "they are captured; `ethtool -K %1$s gro off` shows them as they came" },
+	    "generic receive offload is on: packets are joined, up to 64 KiB, before "
+	    "they are captured; `%2$sethtool -K %1$s gro off` shows them as they came" },
 	[DEVICE_LRO] = { "lro", 0, ETH_FLAG_LRO,
-	    "%1$s: large receive offload is on: the device joins packets, and their headers "
-	    "are not what came; `ethtool -K %1$s lro off` shows them as they came" },
+	    "large receive offload is on: the device joins packets, and their headers "
+	    "are not what came; `%2$sethtool -K %1$s lro off` shows them as they came" },
 	[DEVICE_GSO] = { "gso", ETHTOOL_GGSO, 0,
-	    "%1$s: generic segmentation offload is on: what this machine sends is captured "
-	    "before it is cut into frames; `ethtool -K %1$s gso off tso off` shows the frames" },
+	    "generic segmentation offload is on: what this machine sends is captured "
+	    "before it is cut into frames; `%2$sethtool -K %1$s gso off tso off` shows "
+	    "the frames" },
 	[DEVICE_TSO] = { "tso", ETHTOOL_GTSO, 0, NULL },
 	[DEVICE_RX_VLAN] = { "rxvlan", 0, ETH_FLAG_RXVLAN, NULL },
 };
@@ -98,6 +100,7 @@ int device_look(const struct place *place, struct device_facts *ret_facts)
 	if (strlen(name) >= sizeof(facts.name))
 		return -ENODEV;
 	snprintf(facts.name, sizeof(facts.name), "%s", name);
+	snprintf(facts.territory, sizeof(facts.territory), "%s", place->territory);
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
 	if (ioctl(fd, SIOCGIFINDEX, &request) < 0)
 		return -errno;
@@ -171,46 +174,75 @@ int device_dropped(const struct place *place, int ifindex, uint64_t *ret_dropped
 
 /* ---- in words ---------------------------------------------------------------------------- */
 
-static void say(device_tell *tell, void *user, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+struct audience {
+	const struct device_facts *facts;
+	char called[64]; /* as it is spelled everywhere */
+	char prefix[72]; /* of a command that is to run where the device is */
+	device_tell *tell;
+	void *user;
+};
 
-static void say(device_tell *tell, void *user, const char *format, ...)
+static void say(const struct audience *audience, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(const struct audience *audience, const char *format, ...)
 {
-	char sentence[320];
+	char sentence[400];
+	int used = snprintf(sentence, sizeof(sentence), "%s: ", audience->called);
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(sentence, sizeof(sentence), format, arguments);
+	vsnprintf(sentence + used, sizeof(sentence) - (size_t)used, format, arguments);
 	va_end(arguments);
-	tell(user, sentence);
+	audience->tell(audience->user, sentence);
 }
 
-void device_advise(
-    const struct device_facts *facts, uint64_t workers, device_tell *tell, void *user)
+static void address(struct audience *audience)
 {
-	const char *name = facts->name;
+	const char *territory = audience->facts->territory, *name = audience->facts->name;
+
+	snprintf(audience->called, sizeof(audience->called), "%s%s%s", territory,
+	    territory[0] ? "@" : "", name);
+	if (territory[0])
+		snprintf(
+		    audience->prefix, sizeof(audience->prefix), "ip netns exec %s ", territory);
+}
+
+static void say_features(const struct audience *audience)
+{
+	const struct device_facts *facts = audience->facts;
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	for (int i = 0; i < DEVICE_FEATURE_COUNT_; i++)
 		if (facts->feature[i] && features[i].sentence)
-			say(tell, user, features[i].sentence, name);
+			say(audience, features[i].sentence, facts->name, audience->prefix);
 #pragma GCC diagnostic pop
+}
+
+void device_advise(
+    const struct device_facts *facts, uint64_t workers, device_tell *tell, void *user)
+{
+	struct audience audience = { .facts = facts, .tell = tell, .user = user };
+	const char *name = facts->name, *prefix = audience.prefix;
+
+	address(&audience);
+	say_features(&audience);
 	if (facts->ring_size > 0 && facts->ring_size < facts->ring_most)
-		say(tell, user,
-		    "%s: its receive ring has %" PRIu32 " of at most %" PRIu32
-		    " descriptors; `ethtool -G %s rx %" PRIu32 "` outlasts longer bursts",
-		    name, facts->ring_size, facts->ring_most, name, facts->ring_most);
+		say(&audience,
+		    "its receive ring has %" PRIu32 " of at most %" PRIu32
+		    " descriptors; `%sethtool -G %s rx %" PRIu32 "` outlasts longer bursts",
+		    facts->ring_size, facts->ring_most, prefix, name, facts->ring_most);
 	if (facts->receive_queues > 0 && facts->receive_queues < workers)
-		say(tell, user,
-		    "%s: %" PRIu32 " receive queue%s for %" PRIu64
+		say(&audience,
+		    "%" PRIu32 " receive queue%s for %" PRIu64
 		    " workers: fewer CPUs take packets in than there are to write them; "
-		    "`ethtool -l %s` shows how many queues it can have",
-		    name, facts->receive_queues, facts->receive_queues == 1 ? "" : "s", workers,
+		    "`%sethtool -l %s` shows how many queues it can have",
+		    facts->receive_queues, facts->receive_queues == 1 ? "" : "s", workers, prefix,
 		    name);
 	if (facts->dropped > 0)
-		say(tell, user,
-		    "%s: %" PRIu64 " packets were lost since it was made, before the kernel could "
-		    "offer them (rx_dropped and rx_missed_errors of `ip -s -s link show %s`)",
-		    name, facts->dropped, name);
+		say(&audience,
+		    "%" PRIu64 " packets were lost since it was made, before the kernel could "
+		    "offer them (rx_dropped and rx_missed_errors of `%sip -s -s link show %s`)",
+		    facts->dropped, prefix, name);
 }

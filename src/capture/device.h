@@ -22,6 +22,7 @@ enum device_feature {
 
 struct device_facts {
 	char name[16];
+	char territory[48];                  /* its namespace; "" for our own */
 	char driver[32];                     /* "" where it does not say */
 	bool feature[DEVICE_FEATURE_COUNT_]; /* whether it is on */
 	uint32_t ring_size, ring_most;       /* descriptors to receive into; 0: it does not say */

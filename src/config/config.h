@@ -33,6 +33,8 @@ enum digest { DIGEST_NONE, DIGEST_SHA256 };
 enum {
 	WORKERS_MOST = 256,      /* of one interface */
 	SENSOR_NAME_LENGTH = 32, /* at most, without the NUL */
+	DEVICE_LENGTH = 15,      /* IFNAMSIZ without the NUL */
+	NAMESPACE_LENGTH = 47,   /* with @ and a device's name, what the ledger has room for */
 	SNAPLEN_MOST = 262144,   /* tcpdump's and libpcap's own limit; 0 in the file means this */
 };
 

@@ -286,12 +286,26 @@ static void check_name(struct config_faults *faults, const char *name)
 		    faults, key, NULL, "holds a control character; a name of one line");
 }
 
-static bool is_interface_name(const char *name)
+/* It stands in the names of files and of descriptors. */
+static bool is_name(const char *name, size_t most, const char *refused)
 {
 	size_t length = strlen(name);
 
-	return length > 0 && length < 16 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-	       !strpbrk(name, "/: ") && is_printable(name);
+	return length > 0 && length <= most && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       !strpbrk(name, refused) && is_printable(name);
+}
+
+static void check_namespace(
+    struct config_faults *faults, const struct interface_config *interface, const char *whole)
+{
+	char key[64];
+
+	if (!interface->namespace[0] || is_name(interface->namespace, NAMESPACE_LENGTH, "/: @"))
+		return;
+	snprintf(key, sizeof(key), "%s.namespace", whole);
+	config_faults_add(faults, key, whole,
+	    "\"%.80s\" can be no namespace; 1 to %d letters, no slash, colon, space or @",
+	    interface->namespace, NAMESPACE_LENGTH);
 }
 
 static void check_interface(struct config_faults *faults, const struct config *config, size_t index)
@@ -308,9 +322,10 @@ static void check_interface(struct config_faults *faults, const struct config *c
 	else if (strcmp(name, "any") == 0)
 		config_faults_add(
 		    faults, key, whole, "any is not in this version; an interface's name");
-	else if (!is_interface_name(name))
+	else if (!is_name(name, DEVICE_LENGTH, "/: "))
 		config_faults_add(faults, key, whole,
 		    "\"%.80s\" can be no interface; 1 to 15 letters, no slash, no space", name);
+	check_namespace(faults, interface, whole);
 	for (size_t k = 0; k < index; k++) {
 		if (name[0] == 0 || strcmp(interface->name, config->interfaces[k].name) != 0)
 			continue;

@@ -197,7 +197,7 @@ const size_t settings_count = COUNT_OF(settings);
 const struct setting interface_settings[] = {
 	{ "name",      .parse = parse_text, INTERFACE(char *, device), .initial = "", .most = 64, .reload = RELOAD_NEW_SOCKETS, .help = "an interface's name" },
 	{ "workers",   .parse = parse_number, INTERFACE(uint64_t, workers), .initial = "0", .least = 0, .most = WORKERS_MOST, .reload = RELOAD_NEW_SOCKETS, .help = "a number from 1 to 256" },
-	{ "namespace", .parse = parse_text, INTERFACE(char *, namespace), .initial = "", .only_default = true, .reload = RELOAD_NEW_SOCKETS, .help = "a network namespace" },
+	{ "namespace", .parse = parse_text, INTERFACE(char *, namespace), .initial = "", .most = NAMESPACE_LENGTH, .reload = RELOAD_NEW_SOCKETS, .help = "a network namespace, as ip netns names it" },
 	{ "missing",   .parse = parse_word, INTERFACE(unsigned int, missing), .initial = "wait", .words = missing_words, .reload = RELOAD_NEW_SOCKETS, .help = "what to do without it" },
 };
 const size_t interface_settings_count = COUNT_OF(interface_settings);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "base/cleanup.h"
+#include "base/exit.h"
 #include "base/json.h"
 #include "capture/device.h"
 #include "tool/sensors.h"
@@ -8,7 +10,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
 
 static int check_one(const char *path, const struct sensors_request *request)
 {
@@ -28,9 +29,9 @@ static void print_sentence(void *user, const char *sentence)
 	puts(sentence);
 }
 
-static void print_text(const struct device_facts *facts)
+static void print_text(const char *interface, const struct device_facts *facts)
 {
-	printf("%s: driver %s;", facts->name, facts->driver[0] ? facts->driver : "unknown");
+	printf("%s: driver %s;", interface, facts->driver[0] ? facts->driver : "unknown");
 	for (int i = 0; i < DEVICE_FEATURE_COUNT_; i++)
 		printf(" %s %s%s", device_feature_name((enum device_feature)i),
 		    facts->feature[i] ? "on" : "off", i + 1 < DEVICE_FEATURE_COUNT_ ? "," : "\n");
@@ -38,10 +39,10 @@ static void print_text(const struct device_facts *facts)
 	device_advise(facts, 1, print_sentence, NULL);
 }
 
-static void print_json(const struct device_facts *facts)
+static void print_json(const char *interface, const struct device_facts *facts)
 {
 	printf("{\"interface\":");
-	json_string(stdout, facts->name);
+	json_string(stdout, interface);
 	printf(",\"driver\":");
 	json_string(stdout, facts->driver);
 	for (int i = 0; i < DEVICE_FEATURE_COUNT_; i++)
@@ -52,21 +53,41 @@ static void print_json(const struct device_facts *facts)
 	    facts->ring_size, facts->ring_most, facts->receive_queues, facts->dropped);
 }
 
+/* NAME, or NAMESPACE@NAME where there is none of that name here. */
+static int look(const char *interface, struct device_facts *ret_facts)
+{
+	CLEANUP(free_at) char *territory = NULL;
+	CLEANUP(close_at) int namespace = -1;
+	const char *at = strchr(interface, '@');
+	int r = device_look(PLACE_OF(interface), ret_facts);
+
+	if (r != -ENODEV || !at)
+		return r;
+	territory = strndup(interface, (size_t)(at - interface));
+	if (!territory)
+		return -ENOMEM;
+	namespace = place_open(territory);
+	if (namespace < 0)
+		return namespace;
+	return device_look(&(struct place) { namespace, territory, at + 1 }, ret_facts);
+}
+
 static int check_interface(const struct sensors_request *request)
 {
 	struct device_facts facts;
-	int r = device_look(PLACE_OF(request->interface), &facts);
+	int r = look(request->interface, &facts);
 
 	if (r < 0) {
-		fprintf(stderr,
-		    "fancap: %s: cannot look at it: %s; `ip link` names those there are\n",
-		    request->interface, r == -ENODEV ? "no such interface" : strerror(-r));
-		return r == -ENODEV ? EX_UNAVAILABLE : EX_OSERR;
+		fprintf(stderr, "fancap: %s: cannot look at it: %s\n", request->interface,
+		    r == -ENODEV  ? "no such interface; `ip link` names those there are"
+		    : r == -EPERM ? "it needs CAP_SYS_ADMIN to enter another network namespace"
+				  : strerror(-r));
+		return exit_status_of(STEP_CAPTURE, r);
 	}
 	if (request->json)
-		print_json(&facts);
+		print_json(request->interface, &facts);
 	else
-		print_text(&facts);
+		print_text(request->interface, &facts);
 	return 0;
 }
 
@@ -79,7 +100,7 @@ int verb_check(int argc, char **argv)
 		return status;
 	if (request.help) {
 		puts("usage: fancap check [SENSOR | --config FILE]\n"
-		     "       fancap check --interface NAME [--json]\n"
+		     "       fancap check --interface [NAMESPACE@]NAME [--json]\n"
 		     "Says every fault of a configuration, as the daemon would at its start; or\n"
 		     "what a device does to packets before they can be captured, and what it\n"
 		     "lost.");

@@ -151,14 +151,28 @@ static void check_program(struct config_faults *faults, const struct config *con
 	program_release(&program);
 }
 
+static const char *longest_interface(
+    const struct config *config, char text[LEDGER_INTERFACE_LENGTH])
+{
+	const char *longest = "";
+
+	for (size_t i = 0; i < config->interface_count; i++)
+		if (strlen(config->interfaces[i].namespace) > strlen(longest))
+			longest = config->interfaces[i].namespace;
+	snprintf(
+	    text, LEDGER_INTERFACE_LENGTH, "%s%sfifteen-letters", longest, longest[0] ? "@" : "");
+	return text;
+}
+
 /* What the template grows to at most, in the month and on the day with the longest names. */
 static void check_name(struct config_faults *faults, const struct config *config)
 {
 	enum { ATTEMPT = 99999 };
 	static const uint64_t wednesday_in_september = UINT64_C(1790769599) * NSEC_PER_SEC;
+	char interface[LEDGER_INTERFACE_LENGTH];
 	const struct name_parts parts = {
 		.sensor = config->sensor,
-		.interface = "fifteen-letters",
+		.interface = longest_interface(config, interface),
 		.worker = WORKERS_MOST - 1,
 	};
 	char plain[LEDGER_NAME_LENGTH], name[LEDGER_NAME_LENGTH] = "";

@@ -117,6 +117,11 @@ static void each_thing_is_said_with_its_remedy(void **state)
 		{ { .receive_queues = 1 }, "1 receive queue for 4 workers" },
 		{ { .receive_queues = 2 }, "2 receive queues for 4 workers" },
 		{ { .dropped = 77 }, "eth7: 77 packets were lost" },
+		{ { .territory = "red", .dropped = 1 }, "red@eth7: 1 packets were lost" },
+		{ { .territory = "red", .dropped = 1 },
+		    "`ip netns exec red ip -s -s link show eth7`" },
+		{ { .territory = "red", .feature = { [DEVICE_GRO] = true } },
+		    "`ip netns exec red ethtool -K eth7 gro off`" },
 	};
 
 	(void)state;

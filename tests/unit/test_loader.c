@@ -87,6 +87,17 @@ static void an_interface_is_enough(void **state)
 	assert_int_equal(config_faults_count(faults), 0);
 }
 
+static void an_interface_is_called_by_its_namespace_too(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    load_text("interfaces: [{name: eth1, namespace: red}, {name: eth1}]\n"), 0);
+	assert_string_equal(config->interfaces[0].name, "red@eth1");
+	assert_string_equal(config->interfaces[0].device, "eth1");
+	assert_string_equal(config->interfaces[1].name, "eth1");
+	assert_string_equal(config->interfaces[1].namespace, "");
+}
+
 static void every_key_is_read(void **state)
 {
 	(void)state;
@@ -153,7 +164,19 @@ static const struct {
 	    ":1:21: interfaces[0].name: \"averyverylongname\" can be no interface" },
 	{ "interfaces: [{name: a/b}]\n", "can be no interface" },
 	{ "interfaces: [{name: any}]\n", "any is not in this version" },
-	{ "interfaces: [{name: e, namespace: x}]\n", "x is not in this version" },
+	{ "interfaces: [{name: e, namespace: x/y}]\n",
+	    ":1:35: interfaces[0].namespace: \"x/y\" can be no namespace; 1 to 47 letters" },
+	{ "interfaces: [{name: e, namespace: x@y}]\n", "can be no namespace" },
+	{ "interfaces: [{name: e, namespace: ..}]\n", "can be no namespace" },
+	{ "interfaces: [{name: e, namespace: abcdefghijabcdefghijabcdefghijabcdefghijabcdefgh}]\n",
+	    ":1:35: interfaces[0].namespace: is 48 bytes long; at most 47" },
+	{ "interfaces: [{name: e, namespace: x}, {name: e}, {name: e, namespace: x}]\n",
+	    ":1:57: interfaces[2].name: x@e is there twice" },
+	{ "interfaces: [{name: e, namespace: x}, {name: x@e}]\n",
+	    ":1:46: interfaces[1].name: x@e is there twice" },
+	{ "interfaces: [{name: e, namespace: abcdefghijabcdefghijabcdefghijabcdefghijabcdefg}]\n"
+	  "output: {name: '%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%A%{interface}'}\n",
+	    ":2:16: output.name: grows too long" },
 	{ "interfaces: [{name: e}]\nfanout: {mode: hush}\n", "\"hush\" is none of them" },
 	{ "interfaces: [{name: e}]\nfanout: {mode: program}\n",
 	    ":2:16: fanout.program: is missing; a file" },
@@ -312,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LOADER_TEST(an_interface_is_enough),
+		LOADER_TEST(an_interface_is_called_by_its_namespace_too),
 		LOADER_TEST(every_key_is_read),
 		LOADER_TEST(each_fault_is_told_in_its_own_words),
 		LOADER_TEST(every_fault_is_told_at_once),
