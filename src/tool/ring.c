@@ -5,6 +5,8 @@
 #include "base/units.h"
 #include "config/settings.h"
 #include "config/workers.h"
+#include "tool/measure.h"
+#include "tool/probe.h"
 #include "tool/ring_report.h"
 #include "tool/sensors.h"
 #include "tool/verbs.h"
@@ -18,7 +20,7 @@
 struct options {
 	struct sensors_request sensors; /* first: what visits a sensor is given this */
 	struct ring_config ring;        /* what is 0 was not given */
-	uint64_t workers, rate, packet_size, gap;
+	uint64_t workers, rate, packet_size, gap, seconds;
 	bool suggests, measures, json, help;
 };
 
@@ -28,7 +30,7 @@ static const char usage[] =
     "usage: fancap ring [SENSOR | --config FILE] [OPTION]...\n"
     "       fancap ring [--memory SIZE] [--block-size SIZE] [--retire-timeout TIME] [OPTION]...\n"
     "       fancap ring --suggest --rate BITS --packet-size BYTES --gap TIME [--workers N]\n"
-    "       fancap ring --measure [--json]\n"
+    "       fancap ring --measure [--seconds N] [OPTION]...\n"
     "Says of a configuration's ring, or of plain numbers: what the kernel is asked and which of\n"
     "its rules that meets or breaks, the memory it takes, the longest frame, how long a burst\n"
     "fits and nobody need read. Exit 78 where the kernel would refuse it.\n"
@@ -41,7 +43,10 @@ static const char usage[] =
     "  --packet-size BYTES       in packets of this size\n"
     "  --suggest                 print a ring: section that survives the gap\n"
     "  --gap TIME                nobody reads for this long: 300ms\n"
-    "  --measure                 compare the versions of the ring on this machine\n"
+    "  --measure                 compare TPACKET_V1, V2, V3 and no ring on this machine: as fast\n"
+    "                            as it goes, and at --rate for the delay (else 10000 packets a\n"
+    "                            second, of 60 bytes)\n"
+    "  --seconds N               about as long as that takes; default 10\n"
     "  --json                    for machines\n"
     "  -h, --help\n";
 
@@ -81,6 +86,8 @@ static const struct {
 	    "a time such as 300ms, up to 1d" },
 	{ "suggest", FIELD(FLAG, suggests) },
 	{ "measure", FIELD(FLAG, measures) },
+	{ "seconds", FIELD(NUMBER, seconds), units_parse_number, 1, MEASURE_SECONDS_MOST,
+	    "a number from 1 to 3600" },
 	{ "json", FIELD(FLAG, json) },
 };
 
@@ -126,8 +133,10 @@ static int check_options(const struct options *options)
 		return complain("takes one SENSOR or --config FILE");
 	if (has_file && has_numbers(options))
 		return complain("takes a configuration or numbers, and not both");
-	if (options->measures && (has_file || has_numbers(options)))
-		return complain("--measure takes rings of its own");
+	if (options->measures && options->suggests)
+		return complain("takes one of --measure and --suggest");
+	if (options->seconds && !options->measures)
+		return complain("--seconds is for --measure");
 	if (!options->rate != !options->packet_size)
 		return complain("--rate and --packet-size go together");
 	if (options->suggests && (!options->rate || !options->gap))
@@ -169,12 +178,6 @@ static int parse_options(struct options *options, int argc, char **argv)
 
 /* ---- the verb ---------------------------------------------------------------------------- */
 
-static int measure(const struct options *options)
-{
-	(void)options;
-	return complain("--measure is not in this version");
-}
-
 /* The rule first broken, in one line; the table of all is on stdout. */
 static int status_of(const struct ring_config *ring)
 {
@@ -205,10 +208,37 @@ static int suggest(const struct options *options, struct ring_report *report)
 	return EX_CONFIG;
 }
 
+static int measure(const struct options *options, const struct ring_config *ring)
+{
+	struct measure_plan plan = {
+		.packet_size = (uint32_t)options->packet_size,
+		.rate = MEASURE_RATE,
+		.seconds = options->seconds ? options->seconds : (uint64_t)MEASURE_SECONDS,
+		.json = options->json,
+	};
+	const struct geometry_rule *rule;
+
+	if (geometry_plan(&plan.geometry, ring, &rule) < 0)
+		return status_of(ring);
+	if (plan.packet_size == 0)
+		plan.packet_size = MEASURE_PACKET_SIZE;
+	else
+		plan.rate = options->rate / 8 / plan.packet_size;
+	if (plan.packet_size < PROBE_SIZE_LEAST || plan.packet_size > PROBE_SIZE_MOST)
+		return complain("--measure takes packets of 60 to 9014 bytes");
+	if (plan.rate < 1 || plan.rate > MEASURE_RATE_MOST)
+		return complain("--measure takes a rate of 1 to 1000000 packets a second");
+	if (plan.geometry.retire_timeout_ms > MEASURE_RETIRE_MS_MOST)
+		return complain("--measure takes a retire timeout of at most 1s");
+	return measure_run(&plan);
+}
+
 static int report_on(const struct options *options, struct ring_report *report)
 {
 	int status = 0;
 
+	if (options->measures)
+		return measure(options, &report->ring);
 	report->rate = options->rate;
 	report->load.bits = (options->rate + report->sharers - 1) / report->sharers;
 	report->load.packet = (uint32_t)options->packet_size;
@@ -286,10 +316,8 @@ int verb_ring(int argc, char **argv)
 		return status;
 	if (options.help)
 		return fputs(usage, stdout) < 0 ? EX_IOERR : 0;
-	if (options.measures)
-		return measure(&options);
 	if (options.sensors.config || options.sensors.sensor ||
-	    !(has_numbers(&options) || options.workers || options.rate))
+	    !(has_numbers(&options) || options.workers || options.rate || options.measures))
 		return sensors_each(&options.sensors, plan_sensor);
 	return plan_numbers(&options);
 }

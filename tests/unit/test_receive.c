@@ -81,7 +81,7 @@ static int index_of(const char *name)
 {
 	struct link_state link;
 
-	assert_int_equal(socket_interface(name, &link), 0);
+	assert_int_equal(socket_interface(PLACE_OF(name), &link), 0);
 	return link.ifindex;
 }
 
@@ -101,7 +101,7 @@ static void open_stand(struct stand *stand, unsigned int version)
 	const struct receive_plan plan = plan_of(version);
 	struct ring_fault fault;
 
-	stand->fd = socket_open();
+	stand->fd = socket_open(PLACE_OF(OWN_NEAR));
 	assert_int_equal(receive_open(&stand->receive, stand->fd, &plan, &fault), 0);
 	assert_int_equal(sender_open(OWN_FAR, 0, &stand->sender), 0);
 }
@@ -225,7 +225,7 @@ static void a_tag_is_told_from_version_2_on(void **state)
 static void plain_sending_sends(void **state)
 {
 	static const struct numbered_plan plan = { .count = 1, .size = 1000, .flows = 1 };
-	CLEANUP(close_at) int fd = socket_open();
+	CLEANUP(close_at) int fd = socket_open(PLACE_OF(OWN_NEAR));
 	struct packet packet;
 	struct stand stand;
 	uint32_t length;
@@ -264,7 +264,7 @@ static void a_failure_at_any_step_names_it_and_leaves_nothing_mapped(void **stat
 			const struct receive_plan plan = plan_of(version);
 			struct ring_fault fault = { 0 };
 			struct receive *receive = NULL;
-			int fd = socket_open(), r;
+			int fd = socket_open(PLACE_OF(OWN_NEAR)), r;
 
 			if (!purposes[version][i]) {
 				close(fd);
@@ -287,7 +287,7 @@ static void a_version_that_there_is_not_is_refused(void **state)
 	const struct receive_plan plan = plan_of(VERSION_COUNT);
 	struct receive *receive = NULL;
 	struct ring_fault fault;
-	CLEANUP(close_at) int fd = socket_open();
+	CLEANUP(close_at) int fd = socket_open(PLACE_OF(OWN_NEAR));
 
 	(void)state;
 	assert_int_equal(receive_open(&receive, fd, &plan, &fault), -EINVAL);
