@@ -234,6 +234,8 @@ static int create(struct outlet *outlet, uint64_t first_ns)
 		outlet_commit(outlet);
 		enter_storage(outlet);
 		r = segment_create(&outlet->segment, seat->directory, open->name);
+		if (r >= 0 && seat->output->sync == SYNC_BLOCK)
+			r = segment_sync_name(outlet->segment);
 		(void)leave_storage(outlet, r);
 	}
 	if (r < 0)

@@ -223,20 +223,28 @@ int segment_sync(struct segment *segment)
 	return fdatasync(segment->fd) < 0 ? -errno : 0;
 }
 
-static int sync_directory(const struct segment *segment)
+static int sync_directory(int directory, const char *path)
+{
+	CLEANUP(close_at)
+	int fd = openat(directory, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int segment_sync_name(const struct segment *segment)
 {
 	char path[sizeof(segment->path)];
 	char *slash;
-	CLEANUP(close_at) int fd = -1;
+	int r = 0;
 
 	snprintf(path, sizeof(path), "%s", segment->path);
-	slash = strrchr(path, '/');
-	if (slash)
+	/* From the file up, as fsync(2) of a directory says nothing of where that one is entered.
+	 */
+	while (r >= 0 && (slash = strrchr(path, '/'))) {
 		*slash = 0;
-	fd = openat(segment->directory, slash ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		return -errno;
-	return 0;
+		r = sync_directory(segment->directory, path);
+	}
+	return r < 0 ? r : sync_directory(segment->directory, ".");
 }
 
 static bool is_same(const struct segment *segment, const char *name)
@@ -280,7 +288,7 @@ int segment_publish(struct segment *segment, const char *final, enum sync_policy
 			return r;
 		take_final(segment, final);
 	}
-	return sync == SYNC_NONE ? 0 : sync_directory(segment);
+	return sync == SYNC_NONE ? 0 : segment_sync_name(segment);
 }
 
 int segment_remove(struct segment *segment)

@@ -55,9 +55,12 @@ int segment_cut(struct segment *segment, uint64_t length);
 /* Bring what is written to the disk. */
 int segment_sync(struct segment *segment);
 
+/* Bring its name to the disk: the directories above it, which may be as new as the file. */
+int segment_sync_name(const struct segment *segment);
+
 /*
  * Give it its final name, in the directory of its first one, which overwrites nothing: -EEXIST
- * where that is taken.  Synced as the policy says, its directory too.
+ * where that is taken.  Synced as the policy says, its name too.
  */
 int segment_publish(struct segment *segment, const char *final, enum sync_policy sync);
 

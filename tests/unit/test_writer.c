@@ -159,7 +159,7 @@ static void quiet_traffic_reads_well_after_the_tail(void **state)
 	writer_close(writer);
 }
 
-static unsigned int syncs;
+static unsigned int syncs, name_syncs;
 
 int __real_segment_sync(struct segment *segment);
 int __wrap_segment_sync(struct segment *segment);
@@ -169,15 +169,25 @@ int __wrap_segment_sync(struct segment *segment)
 	return __real_segment_sync(segment);
 }
 
+int __real_segment_sync_name(const struct segment *segment);
+int __wrap_segment_sync_name(const struct segment *segment);
+int __wrap_segment_sync_name(const struct segment *segment)
+{
+	name_syncs++;
+	return __real_segment_sync_name(segment);
+}
+
 static void each_write_is_synced_where_that_is_asked_for(void **state)
 {
 	struct writer *writer = NULL;
 
 	(void)state;
 	stand.output.sync = SYNC_BLOCK;
-	syncs = 0;
+	syncs = name_syncs = 0;
 	assert_int_equal(writer_open(&writer, &stand.seat), 0);
 	store(writer, 1, 3);
+	/* Or there would be no file to find the writes in. */
+	assert_int_equal(name_syncs, 1);
 	writer_tick(writer, UINT64_C(2000000000), start_ns);
 	assert_int_equal(syncs, 1);
 	store(writer, 2, STAND_STAGE / 2 / STAND_PACKET);
