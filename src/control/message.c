@@ -4,6 +4,7 @@
 static const char *const names[MESSAGE_COUNT_] = {
 	[MESSAGE_JOIN] = "join",
 	[MESSAGE_RUN] = "run",
+	[MESSAGE_MTU] = "mtu",
 	[MESSAGE_ROTATE] = "rotate",
 	[MESSAGE_STOP] = "stop",
 	[MESSAGE_MAPPED] = "mapped",

@@ -10,6 +10,7 @@ enum message_kind {
 	/* To a worker. */
 	MESSAGE_JOIN,   /* value: the fanout group to join, -1 to begin one */
 	MESSAGE_RUN,    /* the real filter is in place: from here on packets count */
+	MESSAGE_MTU,    /* value: the interface's from now on */
 	MESSAGE_ROTATE, /* finish the file, begin another with the next packet */
 	MESSAGE_STOP,   /* nothing new arrives: drain, finish, leave */
 

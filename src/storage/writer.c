@@ -198,6 +198,11 @@ uint64_t writer_last_block(const struct writer *writer, uint64_t *ret_cookie)
 	return writer->outlet.books.block_number;
 }
 
+void writer_set_longest(struct writer *writer, uint32_t longest)
+{
+	writer->outlet.seat.longest = longest;
+}
+
 /* ---- life -------------------------------------------------------------------------------- */
 
 int writer_open(struct writer **ret_writer, const struct writer_seat *seat)

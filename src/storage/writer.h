@@ -21,6 +21,9 @@ void writer_ring(struct writer *writer, uint64_t cookie, uint64_t done);
 /* The ring that the record speaks of, and the number of the last block of it that is done. */
 uint64_t writer_last_block(const struct writer *writer, uint64_t *ret_cookie);
 
+/* What seat.longest is from the next block on. */
+void writer_set_longest(struct writer *writer, uint32_t longest);
+
 /*
  * Begin a block of at most `bytes` in the file and exactly `packets`, of which the first has the
  * stamp; a file that it would fill is finished before.  May block on the disk.

@@ -363,6 +363,20 @@ static void refuse_and_stop(struct group *group)
 	}
 }
 
+/* Frames are told from several in one by what the link takes, which may be changed while it is up.
+ */
+static void follow_mtu(struct group *group)
+{
+	const struct place place = interfaces_place(group->interfaces, group->interface);
+	struct link_state link;
+
+	if (socket_interface(&place, &link) < 0 || link.mtu == group->link.mtu)
+		return;
+	group->link.mtu = link.mtu;
+	for (size_t i = 0; i < group->count; i++)
+		child_command(&group->children[i], MESSAGE_MTU, link.mtu);
+}
+
 void group_link(struct group *group, int ifindex, enum link_change change)
 {
 	const struct journal_about about = { .interface = group->interface->name };
@@ -378,6 +392,8 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 			    EVENT_INTERFACE_BACK, &about, "%s: is up, capture begins", name);
 		return;
 	}
+	if (change != LINK_IS_GONE && ifindex == group->link.ifindex)
+		follow_mtu(group);
 	if (change == LINK_IS_GONE && ifindex == group->link.ifindex) {
 		journal_event(EVENT_INTERFACE_GONE, &about,
 		    "%s: is gone; capture begins when it is back", name);

@@ -187,6 +187,12 @@ static int on_run(struct worker *worker, const struct message *message)
 	return 0;
 }
 
+static int on_mtu(struct worker *worker, const struct message *message)
+{
+	writer_set_longest(worker->writer, message->value + LINK_HEADER_MOST);
+	return 0;
+}
+
 static int on_rotate(struct worker *worker, const struct message *message)
 {
 	(void)message;
@@ -211,6 +217,7 @@ static int obey(struct worker *worker)
 	static int (*const handlers[MESSAGE_COUNT_])(struct worker *, const struct message *) = {
 		[MESSAGE_JOIN] = on_join,
 		[MESSAGE_RUN] = on_run,
+		[MESSAGE_MTU] = on_mtu,
 		[MESSAGE_ROTATE] = on_rotate,
 		[MESSAGE_STOP] = on_stop,
 	};
