@@ -27,8 +27,9 @@ struct heritage {
 	int ifindex;
 	int supervisor_pid;
 	enum life life;
-	int socket;     /* as the life wants it: unbound, with a ring that fills, or -1 */
-	int old_socket; /* to be closed here, since that takes some 30 ms; or -1 */
+	int socket;      /* as the life wants it: unbound, with a ring that fills, or -1 */
+	int old_socket;  /* to be closed here, since that takes some 30 ms; or -1 */
+	uint32_t poison; /* the block to be set aside, as ledger_worker.leased; 0: none */
 	int channel;
 	int stage;
 	int directory;               /* the output directory */

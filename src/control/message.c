@@ -16,6 +16,7 @@ static const char *const names[MESSAGE_COUNT_] = {
 	[MESSAGE_REFUSED] = "refused",
 	[MESSAGE_WORKS] = "works",
 	[MESSAGE_DAMAGED] = "damaged",
+	[MESSAGE_SET_ASIDE] = "set aside",
 	[MESSAGE_STOPPED] = "stopped",
 };
 

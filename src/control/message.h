@@ -25,6 +25,8 @@ enum message_kind {
 	MESSAGE_REFUSED,   /* error, text: the storage refuses data since now */
 	MESSAGE_WORKS,     /* the storage takes data again */
 	MESSAGE_DAMAGED,   /* value: packets that a block should hold, and does not */
+	MESSAGE_SET_ASIDE, /* number: a block that two have died of; value: packets that it held;
+			    * file.name: where its bytes are; error: why they are nowhere */
 	MESSAGE_STOPPED,   /* drained; the process ends after this */
 	MESSAGE_COUNT_,
 };

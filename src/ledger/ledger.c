@@ -293,6 +293,7 @@ const char *ledger_state_name(enum ledger_state state)
 		[STATE_RUNNING] = "running",
 		[STATE_STOPPING] = "stopping",
 		[STATE_GONE] = "gone",
+		[STATE_FROZEN] = "frozen",
 	};
 
 	return (unsigned int)state < STATE_COUNT_ ? names[state] : "unknown";

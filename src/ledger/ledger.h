@@ -38,6 +38,7 @@ enum ledger_state {
 	STATE_RUNNING,
 	STATE_STOPPING,
 	STATE_GONE,
+	STATE_FROZEN, /* killed, but does not end */
 	STATE_COUNT_,
 };
 
@@ -163,6 +164,7 @@ struct ledger_worker {
 	_Atomic uint32_t in_storage;   /* 1 before a storage call that may block, 0 after */
 	_Atomic uint32_t refused;      /* 1 once it is told that the storage refuses, 0 once it is
 					  told that it works again, perhaps by a later life */
+	_Atomic uint32_t leased;       /* low half of the number of the block in hand; 0: none */
 	_Atomic uint64_t blocks;       /* committed since the process started */
 	struct ledger_statistics statistics[2];
 	struct ledger_copy copies[2];

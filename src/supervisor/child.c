@@ -122,6 +122,7 @@ static void prepare_record(const struct child *child)
 
 	atomic_store(&record->heartbeat_ns, child->started_ns);
 	atomic_store(&record->in_storage, 0);
+	atomic_store(&record->leased, 0);
 	atomic_store(&record->blocks, 0);
 }
 
@@ -147,7 +148,8 @@ int child_start(struct child *child, const char **ret_purpose)
 	child->is_drained = false;
 	child->started_ns = clock_monotonic_ns();
 	child->stopping_ns = child->started_ns;
-	child->was_killed = false;
+	child->killed_ns = 0;
+	child->is_frozen = false;
 	prepare_record(child);
 	child->heritage.supervisor_pid = getpid();
 
@@ -195,7 +197,14 @@ void child_kill(struct child *child)
 	/* Not yet reaped, or the slot would say 0: the number is still this child's. */
 	if (pid > 0)
 		(void)kill((pid_t)pid, SIGKILL);
-	child->was_killed = true;
+	if (child->killed_ns == 0)
+		child->killed_ns = clock_monotonic_ns();
+}
+
+void child_look_for_end(struct child *child)
+{
+	(void)sd_event_source_set_enabled(child->end_source, SD_EVENT_OFF);
+	(void)sd_event_source_set_enabled(child->end_source, SD_EVENT_ONESHOT);
 }
 
 void child_abandon(struct child *child)

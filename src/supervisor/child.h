@@ -6,6 +6,7 @@
 #include "control/heritage.h"
 #include "ledger/ledger.h"
 #include "supervisor/restart.h"
+#include "supervisor/suspicion.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -35,15 +36,17 @@ struct child {
 	int socket;  /* the duplicate that is kept; -1: none */
 	int channel; /* our end */
 	sd_event_source *channel_source, *end_source, *restart_source;
-	uint64_t started_ns;       /* monotonic */
-	uint64_t stopping_ns;      /* when the stop was asked for, or last made progress */
-	uint64_t settled;          /* packets that the stop had settled then */
-	bool was_killed;           /* this life, by us */
-	bool is_mapped;            /* the ring is there */
-	bool was_asked;            /* to join the group */
-	bool is_drained;           /* said so, and has nothing left */
-	bool captures;             /* the socket has the real filter: what it takes in counts */
-	unsigned int ends_in_stop; /* lives that a stop has seen end before their time */
+	uint64_t started_ns;        /* monotonic */
+	uint64_t stopping_ns;       /* when the stop was asked for, or last made progress */
+	uint64_t settled;           /* packets that the stop had settled then */
+	uint64_t killed_ns;         /* when we killed this life; 0: not */
+	bool is_frozen;             /* and it does not end: told */
+	struct suspicion suspicion; /* that a block kills who reads it */
+	bool is_mapped;             /* the ring is there */
+	bool was_asked;             /* to join the group */
+	bool is_drained;            /* said so, and has nothing left */
+	bool captures;              /* the socket has the real filter: what it takes in counts */
+	unsigned int ends_in_stop;  /* lives that a stop has seen end before their time */
 };
 
 /*
@@ -62,6 +65,12 @@ void child_stop(struct child *child);
 void child_abandon(struct child *child);
 
 void child_kill(struct child *child);
+
+/*
+ * Have its end looked for again: a process that others trace shows it once, before it can be
+ * reaped.
+ */
+void child_look_for_end(struct child *child);
 bool child_lives(const struct child *child);
 enum ledger_state child_state(const struct child *child);
 void child_set_state(struct child *child, enum ledger_state state);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "supervisor/news.h"
 
 #include <inttypes.h>
 
@@ -12,6 +13,7 @@ const struct group_limits group_limits = {
 	.heartbeat = 2 * NSEC_PER_SEC,
 	.storage = 60 * NSEC_PER_SEC,
 	.stopping = 60 * NSEC_PER_SEC,
+	.reaping = 5 * NSEC_PER_SEC,
 };
 
 static uint64_t settled_by(const struct ledger_worker *record)
@@ -53,6 +55,17 @@ static const char *lateness(
 	return now_ns >= *ret_since + limits->stopping ? "has not stopped" : NULL;
 }
 
+/* Nothing more can be done to it; two workers never write one file. */
+static void look_whether_frozen(const struct group *group, struct child *child, uint64_t now_ns)
+{
+	child_look_for_end(child);
+	if (child->is_frozen || now_ns < child->killed_ns + group->limits->reaping)
+		return;
+	child->is_frozen = true;
+	child_set_state(child, STATE_FROZEN);
+	news_frozen(group, child);
+}
+
 void deadlines_check(struct group *group, uint64_t now_ns)
 {
 	for (size_t i = 0; i < group->count; i++) {
@@ -60,8 +73,12 @@ void deadlines_check(struct group *group, uint64_t now_ns)
 		const char *late;
 		uint64_t since;
 
-		if (!child_lives(child) || child->was_killed)
+		if (!child_lives(child))
 			continue;
+		if (child->killed_ns > 0) {
+			look_whether_frozen(group, child, now_ns);
+			continue;
+		}
 		late = lateness(group->limits, child, now_ns, &since);
 		if (!late)
 			continue;

@@ -9,6 +9,7 @@ struct group_limits {
 	uint64_t heartbeat; /* from one beat to the next */
 	uint64_t storage;   /* the same, within a call of the storage */
 	uint64_t stopping;  /* from one sign of progress to the next */
+	uint64_t reaping;   /* from SIGKILL to its end */
 };
 
 /* Those of a sensor. */

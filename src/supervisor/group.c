@@ -105,6 +105,8 @@ static void advance(struct group *group)
 		 * fails has one line to say. */
 		if (!group->has_ever_run && !group->link.is_loopback)
 			news_device(group);
+		if (!group->has_ever_run)
+			news_patience(group);
 		group->runs = group->has_ever_run = true;
 		set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
 		group->owner.runs(group->owner.user, group);
@@ -196,6 +198,7 @@ static void on_said(void *user, struct child *child, const struct message *messa
 		[MESSAGE_REFUSED] = news_refused,
 		[MESSAGE_WORKS] = news_works,
 		[MESSAGE_DAMAGED] = news_damaged,
+		[MESSAGE_SET_ASIDE] = news_set_aside,
 		[MESSAGE_STOPPED] = on_stopped,
 	};
 	struct group *group = user;

@@ -2,8 +2,11 @@
 #include "supervisor/news.h"
 
 #include "base/log.h"
+#include "base/units.h"
 #include "capture/device.h"
+#include "capture/geometry.h"
 #include "storage/catalog.h"
+#include "supervisor/deadlines.h"
 #include "supervisor/journal.h"
 
 #include <errno.h>
@@ -108,6 +111,64 @@ void news_damaged(struct group *group, struct child *child, const struct message
 	    "%s: worker %u found a ring block that does not hold together; the %" PRIu64
 	    " packets that it lacks are discarded, as those of others will be",
 	    group->interface->name, child->heritage.worker, missing);
+}
+
+void news_set_aside(struct group *group, struct child *child, const struct message *message)
+{
+	const uint64_t count = message->value;
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+		.file = message->error < 0 ? NULL : message->file.name,
+		.block = &message->number,
+		.discards = &count,
+		.cause = "poison",
+	};
+
+	journal_event(EVENT_BLOCK_SET_ASIDE, &about,
+	    "%s: worker %u set block %" PRIu64 " aside, of which two have died; its %" PRIu64
+	    " packets are discarded, its bytes are %s%s",
+	    group->interface->name, child->heritage.worker, message->number, count,
+	    message->error < 0 ? "lost: " : "in ",
+	    message->error < 0 ? strerror(-message->error) : message->file.name);
+}
+
+void news_frozen(const struct group *group, const struct child *child)
+{
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+	};
+
+	journal_event(EVENT_WORKER_FROZEN, &about,
+	    "%s: worker %u was killed and does not end: it hangs in the kernel, mostly in a disk; "
+	    "it is followed when it does",
+	    group->interface->name, child->heritage.worker);
+}
+
+void news_patience(const struct group *group)
+{
+	const struct journal_about about = { .interface = group->interface->name };
+	const struct geometry_rule *rule;
+	struct geometry geometry;
+	char waits[UNITS_TEXT], hangs[UNITS_TEXT];
+	uint64_t patience, limit = group->limits->storage;
+	bool is_short;
+
+	if (geometry_plan(&geometry, &group->config->ring, &rule) < 0)
+		return;
+	patience = geometry_patience_ns(&geometry);
+	is_short = patience < group->limits->heartbeat;
+	if (is_short)
+		limit = group->limits->heartbeat;
+	if (patience >= limit)
+		return;
+	units_format_time(waits, sizeof(waits), patience);
+	units_format_time(hangs, sizeof(hangs), limit);
+	journal_event(EVENT_PATIENCE, &about,
+	    "%s: a ring waits %s at most, and a worker that hangs%s is killed after %s; what comes "
+	    "in between is dropped",
+	    group->interface->name, waits, is_short ? "" : " in the storage", hangs);
 }
 
 static void tell_of_device(void *user, const char *sentence)

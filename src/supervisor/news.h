@@ -22,5 +22,14 @@ void news_works(struct group *group, struct child *child, const struct message *
 /* A ring block does not hold together. */
 void news_damaged(struct group *group, struct child *child, const struct message *message);
 
+/* A block that two have died of is out of the way. */
+void news_set_aside(struct group *group, struct child *child, const struct message *message);
+
+/* It was killed, and does not end. */
+void news_frozen(const struct group *group, const struct child *child);
+
+/* Its rings wait for less than a worker may hang. */
+void news_patience(const struct group *group);
+
 /* What its device does to packets, and what it lost. */
 void news_device(struct group *group);

@@ -168,6 +168,8 @@ void succession_follow(struct group *group, struct child *child, const siginfo_t
 
 	if (stops(group) && child->captures && ++child->ends_in_stop > TAKEOVERS_IN_STOP)
 		child->captures = false;
+	child->heritage.poison =
+	    suspicion_weigh(&child->suspicion, how, atomic_load(&child->heritage.record->leased));
 	tell_death(group, child, how);
 	if (child->captures)
 		child->heritage.life = LIFE_TAKES_OVER;

@@ -53,6 +53,23 @@ static uint64_t count_missing(
 	return count <= found || most <= 0 ? 0 : LEAST(count - found, (uint64_t)most);
 }
 
+static uint64_t commit(
+    const struct carry *carry, const struct carry_block *block, struct append *append)
+{
+	(void)socket_statistics(carry->socket, writer_statistics_slot(carry->writer));
+	append->missing = count_missing(carry, block, append->packets);
+	writer_commit_block(carry->writer, append->packets + append->missing > 0 ? append : NULL,
+	    block->number, clock_monotonic_ns());
+	return append->missing;
+}
+
+uint64_t carry_nothing(const struct carry *carry, const struct carry_block *block)
+{
+	struct append append = { 0 };
+
+	return commit(carry, block, &append);
+}
+
 uint64_t carry_block(const struct carry *carry, const struct carry_block *block)
 {
 	struct append append = { 0 };
@@ -63,9 +80,5 @@ uint64_t carry_block(const struct carry *carry, const struct carry_block *block)
 	/* Without a packet no file is begun. */
 	if (block_walk_next(&walk, &first) > 0)
 		store(carry, block, &first, &append);
-	(void)socket_statistics(carry->socket, writer_statistics_slot(carry->writer));
-	append.missing = count_missing(carry, block, append.packets);
-	writer_commit_block(carry->writer, append.packets + append.missing > 0 ? &append : NULL,
-	    block->number, clock_monotonic_ns());
-	return append.missing;
+	return commit(carry, block, &append);
 }

@@ -23,3 +23,9 @@ struct carry_block {
  * holds, and the kernel has counted, but which are not to be found in it: they are discarded.
  */
 uint64_t carry_block(const struct carry *carry, const struct carry_block *block);
+
+/*
+ * The same for a block that nobody can read: none of its packets is looked at.  Returns how many
+ * the kernel has counted of it, all discarded.
+ */
+uint64_t carry_nothing(const struct carry *carry, const struct carry_block *block);

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "control/channel.h"
 #include "ledger/ledger.h"
+#include "storage/quarantine.h"
 #include "storage/writer.h"
 #include "worker/carry.h"
 #include "worker/confine.h"
@@ -38,6 +39,7 @@ struct worker {
 	struct writer *writer;
 	uint64_t block_count; /* of the ring: the bound on one turn */
 	uint64_t drain_deadline_ns;
+	uint32_t poison;  /* of the heritage, until the first block */
 	bool told_damage; /* once a life: there may be as many as blocks */
 	bool runs;        /* packets count */
 	bool is_stopping; /* drain, then leave */
@@ -124,21 +126,71 @@ static void on_storage_works(void *user)
 
 /* ---- packets ----------------------------------------------------------------------------- */
 
-static void store_block(struct worker *worker, const struct carry_block *block)
+static struct carry carry_of(const struct worker *worker)
 {
-	const struct carry carry = {
+	return (struct carry) {
 		.writer = worker->writer,
 		.socket = worker->heritage->socket,
 		.snaplen = (uint32_t)worker->heritage->config->capture.snaplen,
 	};
+}
+
+/* Two have died of it: its bytes are kept for who looks into that, its packets are discarded. */
+static void set_aside(struct worker *worker, const struct carry_block *block)
+{
+	const struct heritage *heritage = worker->heritage;
+	struct message message = { .kind = MESSAGE_SET_ASIDE, .number = block->number };
+	const struct carry carry = carry_of(worker);
+	const struct quarantine_origin origin = {
+		.sensor = heritage->config->sensor,
+		.interface = heritage->interface->name,
+		.worker = heritage->worker,
+		.cookie = socket_cookie(heritage->socket),
+		.number = block->number,
+	};
+	uint64_t count;
+
+	quarantine_name(message.file.name, sizeof(message.file.name), &origin);
+	atomic_store(&heritage->record->in_storage, 1);
+	message.error =
+	    quarantine_put(heritage->directory, message.file.name, block->bytes, block->size);
+	beat(worker);
+	atomic_store(&heritage->record->in_storage, 0);
+	count = carry_nothing(&carry, block);
+	message.value = (uint32_t)LEAST(count, (uint64_t)UINT32_MAX);
+	(void)say(worker, &message);
+}
+
+static void store_block(struct worker *worker, const struct carry_block *block)
+{
+	const struct carry carry = carry_of(worker);
 	uint64_t missing = carry_block(&carry, block);
 
-	atomic_fetch_add_explicit(&worker->heritage->record->blocks, 1, memory_order_relaxed);
 	if (missing > 0 && !worker->told_damage) {
 		worker->told_damage = true;
 		(void)say_kind(
 		    worker, MESSAGE_DAMAGED, (uint32_t)LEAST(missing, (uint64_t)UINT32_MAX));
 	}
+}
+
+/* Who dies with a block in hand may have died of it: the supervisor looks at this. */
+static void take_in_hand(const struct worker *worker, uint64_t number)
+{
+	atomic_store_explicit(
+	    &worker->heritage->record->leased, (uint32_t)number, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void handle_block(struct worker *worker, const struct carry_block *block)
+{
+	take_in_hand(worker, block->number);
+	if (worker->poison > 0 && (uint32_t)block->number == worker->poison)
+		set_aside(worker, block);
+	else
+		store_block(worker, block);
+	/* It is the first that this life meets, or was done with by the one before. */
+	worker->poison = 0;
+	atomic_fetch_add_explicit(&worker->heritage->record->blocks, 1, memory_order_relaxed);
 }
 
 /* One turn: at most a ring's worth of blocks, so that commands and the clock get their due. */
@@ -152,8 +204,9 @@ static void read_ring(struct worker *worker)
 		block = ring_lease(worker->ring, &size, &number);
 		if (!block)
 			return;
-		store_block(worker, &(struct carry_block) { block, size, number });
+		handle_block(worker, &(struct carry_block) { block, size, number });
 		ring_release(worker->ring);
+		take_in_hand(worker, 0);
 		beat(worker);
 	}
 }
@@ -397,7 +450,7 @@ static int live(struct worker *worker)
 
 int worker_run(const struct heritage *heritage)
 {
-	struct worker worker = { .heritage = heritage };
+	struct worker worker = { .heritage = heritage, .poison = heritage->poison };
 	int r = live(&worker);
 
 	writer_close(worker.writer);

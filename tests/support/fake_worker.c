@@ -7,6 +7,7 @@
 #include "ledger/ledger.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ static unsigned int note_birth(const struct heritage *heritage)
 	if (life < LIVES) {
 		atomic_store(&play->born_ns[heritage->worker][life], clock_monotonic_ns());
 		atomic_store(&play->life[heritage->worker][life], (int)heritage->life);
+		atomic_store(&play->poison[heritage->worker][life], heritage->poison);
 		atomic_store(&play->cookie[heritage->worker][life],
 		    heritage->socket < 0 ? 0 : socket_cookie(heritage->socket));
 	}
@@ -223,6 +225,27 @@ int fake_loses(const struct heritage *heritage)
 	(void)note_birth(heritage);
 	(void)channel_send(heritage->channel, &message);
 	return 1;
+}
+
+int fake_dies_of_a_block(const struct heritage *heritage)
+{
+	if (heritage->worker != 1 || heritage->poison == FAKE_BLOCK)
+		return fake_good(heritage);
+	if (heritage->life == LIFE_BEGINS) {
+		const struct fake fake = { heritage, .beats = true, .stops = true };
+
+		(void)note_birth(heritage);
+		atomic_store(&heritage->record->leased, FAKE_BLOCK);
+		say(heritage, MESSAGE_MAPPED);
+		return obey(&fake);
+	}
+	(void)note_birth(heritage);
+	atomic_store(&heritage->record->leased, FAKE_BLOCK);
+	say(heritage, MESSAGE_TOOK_OVER);
+	/* cmocka catches it. */
+	(void)signal(SIGSEGV, SIG_DFL);
+	(void)kill(getpid(), SIGSEGV);
+	return 0;
 }
 
 int fake_dies_while_stopping(const struct heritage *heritage)

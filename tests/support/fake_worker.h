@@ -12,7 +12,7 @@
  * Workers that obey, hang, lie and die, and touch no packet: each in its first life, in some only
  * worker 1; the others, and its later lives, are good.
  */
-enum { WORKERS = 3, LIVES = 32, STEPS = 64, FAKE_GROUP = 7 };
+enum { WORKERS = 3, LIVES = 32, STEPS = 64, FAKE_GROUP = 7, FAKE_BLOCK = 9 };
 
 /* Shared with the workers: what they are to do, and what they did. */
 struct play {
@@ -21,6 +21,7 @@ struct play {
 	_Atomic uint64_t born_ns[WORKERS][LIVES];
 	_Atomic int life[WORKERS][LIVES];        /* enum life */
 	_Atomic uint64_t cookie[WORKERS][LIVES]; /* of the socket; 0: none */
+	_Atomic uint32_t poison[WORKERS][LIVES]; /* the block to set aside */
 	_Atomic int32_t asked[WORKERS][LIVES];   /* the group to join */
 	_Atomic unsigned int steps;
 	char said[STEPS]; /* in order: 'a' + worker for mapped, 'A' + worker for joined */
@@ -42,6 +43,7 @@ worker_main fake_joins_unasked;
 worker_main fake_fails;
 worker_main fake_loses;               /* cannot take a ring over */
 worker_main fake_dies_while_stopping; /* in all its lives */
+worker_main fake_dies_of_a_block;     /* and of no other */
 worker_main fake_never_stops;
 worker_main fake_finishes_files;      /* 1, and dies of it; then 1 again, and 2 of the same name */
 worker_main fake_joins_into_the_stop; /* the stop has overtaken the word */

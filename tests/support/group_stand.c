@@ -38,6 +38,7 @@ const struct group_limits limits = {
 	.heartbeat = 300 * NSEC_PER_MSEC,
 	.storage = 900 * NSEC_PER_MSEC,
 	.stopping = 300 * NSEC_PER_MSEC,
+	.reaping = 200 * NSEC_PER_MSEC,
 };
 
 static void on_runs(void *user, const struct group *which)

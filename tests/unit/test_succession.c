@@ -5,7 +5,12 @@
 #include "base/clock.h"
 #include "support/group_stand.h"
 
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /*
  * Who follows a worker that ends.
@@ -221,6 +226,105 @@ static void a_life_that_cannot_begin_is_tried_again(void **state)
 	stop_in_order();
 }
 
+static bool third_life_runs(void)
+{
+	return all_run() && atomic_load(&play->lives[1]) == 3;
+}
+
+static void signal_one(int signal_number)
+{
+	(void)kill((pid_t)atomic_load(&group.children[1].slot->pid), signal_number);
+}
+
+static void a_block_that_two_have_died_of_is_set_aside_by_the_third(void **state)
+{
+	(void)state;
+	begin(fake_dies_of_a_block);
+	assert_true(turn_until(all_run, 3000));
+	signal_one(SIGABRT);
+	assert_true(turn_until(third_life_runs, 3000));
+	assert_int_equal(play->poison[1][1], 0);
+	assert_int_equal(play->poison[1][2], FAKE_BLOCK);
+	assert_int_equal(play->life[1][2], LIFE_TAKES_OVER);
+	/* The next one has no more to do with it. */
+	signal_one(SIGKILL);
+	assert_false(turn_until(never, 50));
+	assert_true(turn_until(all_run, 3000));
+	assert_int_equal(play->lives[1], 4);
+	assert_int_equal(play->poison[1][3], 0);
+	stop_in_order();
+}
+
+static void what_was_killed_did_not_die_of_its_block(void **state)
+{
+	(void)state;
+	begin(fake_dies_of_a_block);
+	assert_true(turn_until(all_run, 3000));
+	child_kill(&group.children[1]);
+	assert_true(turn_until(third_life_runs, 3000) || play->lives[1] == 4);
+	assert_int_equal(play->poison[1][1], 0);
+	assert_int_equal(play->poison[1][2], 0);
+	stop_in_order();
+}
+
+/* ---- one that cannot be killed ----------------------------------------------------------- */
+
+/* A process that is traced is not reaped before its tracer lets it go. */
+static pid_t trace(pid_t pid, int ret_pipe[2])
+{
+	pid_t tracer;
+	char byte;
+
+	assert_int_equal(pipe(ret_pipe), 0);
+	tracer = fork();
+	if (tracer == 0) {
+		long r = ptrace(PTRACE_SEIZE, pid, NULL, NULL);
+
+		close(ret_pipe[0]);
+		(void)!write(ret_pipe[1], r == 0 ? "y" : "n", 1);
+		close(ret_pipe[1]);
+		for (;;)
+			(void)pause();
+	}
+	close(ret_pipe[1]);
+	assert_int_equal(read(ret_pipe[0], &byte, 1), 1);
+	close(ret_pipe[0]);
+	return byte == 'y' ? tracer : -tracer;
+}
+
+static bool zero_is_frozen(void)
+{
+	return child_state(&group.children[0]) == STATE_FROZEN;
+}
+
+static void one_that_cannot_be_killed_is_followed_when_it_ends(void **state)
+{
+	pid_t pid, tracer;
+	int pipe_ends[2];
+
+	(void)state;
+	begin(fake_good);
+	assert_true(turn_until(all_run, 3000));
+	pid = (pid_t)atomic_load(&group.children[0].slot->pid);
+	tracer = trace(pid, pipe_ends);
+	if (tracer > 0) {
+		child_kill(&group.children[0]);
+		assert_true(turn_until(zero_is_frozen, 2000));
+		assert_int_equal(atomic_load(&group.children[0].slot->pid), pid);
+		assert_false(turn_until(killed_one_is_back, 300));
+		assert_int_equal(play->lives[0], 1);
+	} else {
+		printf("SKIP: nobody may be traced here\n");
+	}
+	(void)kill(tracer > 0 ? tracer : -tracer, SIGKILL);
+	(void)waitpid(tracer > 0 ? tracer : -tracer, NULL, 0);
+	if (tracer > 0) {
+		assert_true(turn_until(killed_one_is_back, 3000));
+		assert_int_equal(play->life[0][1], LIFE_TAKES_OVER);
+	}
+	stop_in_order();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +339,9 @@ int main(void)
 		GROUP_TEST(one_that_never_captured_and_has_no_file_is_not_missed),
 		GROUP_TEST(one_that_never_stops_is_killed),
 		GROUP_TEST(a_life_that_cannot_begin_is_tried_again),
+		GROUP_TEST(a_block_that_two_have_died_of_is_set_aside_by_the_third),
+		GROUP_TEST(what_was_killed_did_not_die_of_its_block),
+		GROUP_TEST(one_that_cannot_be_killed_is_followed_when_it_ends),
 	};
 	int r = stand_open();
 
