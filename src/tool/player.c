@@ -252,6 +252,8 @@ int player_run(struct player *player, struct playlist *playlist)
 		drain(player);
 	}
 	settle(player);
+	if (player->failure < 0)
+		return player->failure;
 	if (r >= 0)
 		r = last;
 	return r == -EINTR ? 0 : r;
@@ -266,8 +268,10 @@ int player_wait_for(void *context, int fd)
 	};
 	int r = player->plan.transmit ? hand_over(player) : 0;
 
+	if (r < 0 && r != -EINTR)
+		player->failure = r;
 	if (r < 0)
-		return r;
+		return -EINTR;
 	(void)poll(both, COUNT_OF(both), -1);
 	player->is_stopped |= both[1].revents != 0;
 	return player->is_stopped ? -EINTR : 0;

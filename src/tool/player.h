@@ -36,6 +36,7 @@ struct player {
 	struct pace pace;
 	bool has_begun;
 	bool is_stopped;
+	int failure; /* of the ring while bytes were waited for, and so none of the file's */
 	uint64_t started, now, looked; /* looked: when the stop was last asked for */
 	uint64_t shown;                /* when the progress was */
 	const char *warned;            /* the recording that was last warned of */
@@ -49,5 +50,8 @@ void player_begin(struct player *player, const struct player_plan *plan);
  */
 int player_run(struct player *player, struct playlist *playlist);
 
-/* A source_wait for the list, with the player as its context: hands over, then waits for bytes. */
+/*
+ * A source_wait for the list, with the player as its context: hands over, then waits for bytes.
+ * Ends the list with -EINTR, whatever it is that ends it.
+ */
 int player_wait_for(void *context, int fd);
