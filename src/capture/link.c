@@ -8,6 +8,7 @@
 #include <net/if_arp.h>
 
 enum {
+	TAG_SIZE = 4,
 	LINKTYPE_ETHERNET = 1,
 	LINKTYPE_RAW = 101,
 	LINKTYPE_IEEE802_11 = 105,
@@ -43,4 +44,22 @@ int link_type_of(uint16_t arphrd, uint32_t *ret_link_type)
 size_t link_header_length(uint16_t arphrd)
 {
 	return arphrd == ARPHRD_ETHER || arphrd == ARPHRD_LOOPBACK ? ETH_HLEN : 0;
+}
+
+static bool has_tag(const struct link_room *room, const uint8_t *bytes)
+{
+	return room->header == ETH_HLEN && bytes[ETH_HLEN - 2] == ETH_P_8021Q >> 8 &&
+	       bytes[ETH_HLEN - 1] == (ETH_P_8021Q & 0xff);
+}
+
+bool link_is_too_long(const struct link_room *room, const uint8_t *bytes, uint32_t length)
+{
+	const uint32_t longest = room->mtu + room->header;
+
+	return length > longest && (length > longest + TAG_SIZE || !has_tag(room, bytes));
+}
+
+uint32_t link_longest(const struct link_room *room)
+{
+	return room->mtu + room->header + TAG_SIZE;
 }

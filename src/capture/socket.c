@@ -53,6 +53,16 @@ int socket_interface(const struct place *place, struct link_state *ret_link)
 	return 0;
 }
 
+int socket_mtu(int fd, int ifindex, uint32_t *ret_mtu)
+{
+	struct ifreq request = { .ifr_ifindex = ifindex };
+
+	if (ioctl(fd, SIOCGIFNAME, &request) < 0 || ioctl(fd, SIOCGIFMTU, &request) < 0)
+		return -errno;
+	*ret_mtu = (uint32_t)request.ifr_mtu;
+	return 0;
+}
+
 _Static_assert(
     sizeof(struct ledger_statistics) == sizeof(struct tpacket_stats_v3) &&
 	offsetof(struct ledger_statistics, packets) ==

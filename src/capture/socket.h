@@ -35,6 +35,9 @@ int socket_open_questions(const struct place *place);
 /* Look at an interface.  Returns 0, -ENODEV where there is none, or a negative errno. */
 int socket_interface(const struct place *place, struct link_state *ret_link);
 
+/* The MTU that an interface has now, asked through any socket.  Returns 0 or a negative errno. */
+int socket_mtu(int fd, int ifindex, uint32_t *ret_mtu);
+
 /*
  * Read PACKET_STATISTICS straight into a slot of the ledger, which must hold zeroes: reading clears
  * them in the kernel, and a kill between that and a copy would lose the count.  One reader at a

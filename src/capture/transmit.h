@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "capture/link.h"
 #include "capture/ring.h"
 
 #include <stdbool.h>
@@ -18,9 +19,9 @@ struct transmit;
 
 struct transmit_plan {
 	int ifindex;
-	unsigned int version; /* 1 to 3: TPACKET_V1 to V3 */
-	uint32_t longest;     /* frame that will be put */
-	bool bypass;          /* around the queueing discipline, and unseen by local sockets */
+	unsigned int version;  /* 1 to 3: TPACKET_V1 to V3 */
+	struct link_room room; /* no frame that is put is too long for it */
+	bool bypass;           /* around the queueing discipline, and unseen by local sockets */
 };
 
 /* What became of the frames, as far as the kernel tells. */
@@ -41,7 +42,8 @@ uint32_t transmit_queued(const struct transmit *transmit);
 uint32_t transmit_room(const struct transmit *transmit);
 
 /*
- * Hand over what is queued; never blocks.  Returns 0, 1 where the kernel left some of it for later
+ * Hand over what is queued, but for what has become too long meanwhile, which the kernel is made to
+ * refuse; never blocks.  Returns 0, 1 where the kernel left some of it for later
  * (poll for POLLOUT, or wait a moment), or a negative errno: -ENETDOWN, -ENXIO for a device that is
  * gone.
  */

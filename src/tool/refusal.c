@@ -3,10 +3,7 @@
 
 #include "base/array.h"
 
-#include <linux/if_ether.h>
 #include <stddef.h>
-
-enum { TAG_SIZE = 4, LINK_ETHERNET = 1 };
 
 static const struct {
 	const char *name, *text;
@@ -28,34 +25,19 @@ const char *refusal_text(enum refusal refusal)
 	return refusals[refusal].text;
 }
 
-/* The kernel leaves room for a tag, but only for 802.1Q and only where the frame has one. */
-static bool has_tag(const struct refusal_limits *limits, const struct packet *packet)
-{
-	const uint8_t *type = packet->bytes + ETH_HLEN - 2;
-
-	return limits->link_type == LINK_ETHERNET && type[0] == ETH_P_8021Q >> 8 &&
-	       type[1] == (ETH_P_8021Q & 0xff);
-}
-
 enum refusal refusal_of(const struct refusal_limits *limits, const struct reader_record *record)
 {
 	const struct packet *packet = &record->packet;
-	uint32_t longest = limits->mtu + limits->header;
 
 	if (record->link_type != limits->link_type)
 		return REFUSAL_LINK_TYPE;
 	if (packet->captured_length < packet->wire_length)
 		return REFUSAL_CUT;
-	if (packet->captured_length < MOST(limits->header, 1U))
+	if (packet->captured_length < MOST(limits->room.header, 1U))
 		return REFUSAL_TOO_SHORT;
-	if (packet->captured_length > longest && has_tag(limits, packet))
-		longest += TAG_SIZE;
-	return packet->captured_length > longest ? REFUSAL_TOO_LONG : REFUSAL_NONE;
-}
-
-uint32_t refusal_longest(const struct refusal_limits *limits)
-{
-	return limits->mtu + limits->header + TAG_SIZE;
+	if (link_is_too_long(&limits->room, packet->bytes, packet->captured_length))
+		return REFUSAL_TOO_LONG;
+	return REFUSAL_NONE;
 }
 
 const char *refusal_link_name(uint32_t link_type)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "capture/link.h"
 #include "storage/reader.h"
 
 /*
@@ -20,14 +21,10 @@ enum refusal {
 /* What an interface takes. */
 struct refusal_limits {
 	uint32_t link_type;
-	uint32_t header; /* bytes of the link's header */
-	uint32_t mtu;
+	struct link_room room;
 };
 
 enum refusal refusal_of(const struct refusal_limits *limits, const struct reader_record *record);
-
-/* The longest frame that is not refused. */
-uint32_t refusal_longest(const struct refusal_limits *limits);
 
 /* As JSON has it, and as a person reads it behind a number. */
 const char *refusal_name(enum refusal refusal);

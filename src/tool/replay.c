@@ -12,14 +12,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <linux/if_ether.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
-
-enum { LINK_ETHERNET = 1 };
 
 struct options {
 	const char *interface;
@@ -245,8 +242,10 @@ static int look_at_interface(const char *name, struct refusal_limits *ret_limits
 		log_failure(r, "%s: cannot find the interface", name);
 	if (r < 0)
 		return r;
-	ret_limits->header = ret_limits->link_type == LINK_ETHERNET ? ETH_HLEN : 0;
-	ret_limits->mtu = link.mtu;
+	ret_limits->room = (struct link_room) {
+		.header = (uint32_t)link_header_length(link.arphrd),
+		.mtu = link.mtu,
+	};
 	*ret_ifindex = link.ifindex;
 	return 0;
 }
@@ -257,7 +256,7 @@ static int open_ring(
 	const struct transmit_plan plan = {
 		.ifindex = ifindex,
 		.version = (unsigned int)options->version,
-		.longest = refusal_longest(&player->limits),
+		.room = player->limits.room,
 		.bypass = options->bypass,
 	};
 	struct ring_fault fault;

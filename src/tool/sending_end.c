@@ -10,6 +10,7 @@
 #include "tool/probe.h"
 
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <time.h>
@@ -156,7 +157,7 @@ static int open_ring(struct sending *sending)
 	const struct transmit_plan plan = {
 		.ifindex = sending->plan->ifindex,
 		.version = sending->plan->version,
-		.longest = sending->plan->packet_size,
+		.room = { ETH_HLEN, sending->plan->packet_size - ETH_HLEN },
 	};
 	struct ring_fault fault;
 	int r = transmit_open(&sending->transmit, sending->fd, &plan, &fault);

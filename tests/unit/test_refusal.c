@@ -6,8 +6,8 @@
 
 enum { ETHERNET = 1, RAW = 101, MTU = 1500 };
 
-static const struct refusal_limits ethernet = { .link_type = ETHERNET, .header = 14, .mtu = MTU };
-static const struct refusal_limits raw = { .link_type = RAW, .header = 0, .mtu = MTU };
+static const struct refusal_limits ethernet = { .link_type = ETHERNET, .room = { 14, MTU } };
+static const struct refusal_limits raw = { .link_type = RAW, .room = { 0, MTU } };
 
 static enum refusal judge(
     const struct refusal_limits *limits, uint32_t link_type, uint32_t captured, uint32_t wire)
@@ -56,7 +56,7 @@ static void a_tag_makes_room_for_itself(void **state)
 	assert_int_equal(judge_tagged(0x8100, MTU + 19), REFUSAL_TOO_LONG);
 	assert_int_equal(judge_tagged(0x88a8, MTU + 18), REFUSAL_TOO_LONG);
 	assert_int_equal(judge_tagged(0x0081, MTU + 15), REFUSAL_TOO_LONG);
-	assert_int_equal(refusal_longest(&ethernet), MTU + 18);
+	assert_int_equal(link_longest(&ethernet.room), MTU + 18);
 }
 
 static void each_reason_has_its_words(void **state)
