@@ -87,6 +87,26 @@ uint64_t socket_cookie(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
 }
 
+int socket_seat(int fd, struct socket_seat *ret_seat)
+{
+	struct sockaddr_ll address = { 0 };
+	socklen_t length = sizeof(address);
+	uint32_t fanout = 0;
+
+	if (getsockname(fd, (struct sockaddr *)&address, &length) < 0)
+		return -errno;
+	if (address.sll_family != AF_PACKET)
+		return -EPROTOTYPE;
+	length = sizeof(fanout);
+	if (getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &fanout, &length) < 0)
+		return -errno;
+	*ret_seat = (struct socket_seat) {
+		.ifindex = address.sll_ifindex,
+		.group = (uint16_t)(fanout & 0xffff),
+	};
+	return 0;
+}
+
 int socket_take_error(int fd)
 {
 	int error = 0;

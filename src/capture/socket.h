@@ -48,5 +48,17 @@ int socket_statistics(int fd, struct ledger_statistics *answer);
 /* SO_COOKIE: the same in every duplicate; 0 where it cannot be told. */
 uint64_t socket_cookie(int fd);
 
+/* Where a socket has its place. */
+struct socket_seat {
+	int ifindex;    /* -1: its interface is gone */
+	uint16_t group; /* the id of its fanout group */
+};
+
+/*
+ * Ask a socket that has joined a group for its place; of another the kernel says 0, which is an id,
+ * too.  Returns 0 or a negative errno.
+ */
+int socket_seat(int fd, struct socket_seat *ret_seat);
+
 /* Read and clear the pending error, such as -ENETDOWN; 0 where there is none. */
 int socket_take_error(int fd);
