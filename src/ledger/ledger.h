@@ -74,6 +74,7 @@ struct ledger_interface {
 	uint32_t first_slot, slot_count;
 	_Atomic uint32_t state;
 	_Atomic uint64_t nic_dropped;
+	_Atomic uint32_t link_type; /* LINKTYPE_ of its files, as its workers were started */
 };
 
 struct ledger_slot {
@@ -86,6 +87,7 @@ struct ledger_slot {
 	_Atomic uint64_t takeovers;
 	_Atomic uint64_t gaps;
 	_Atomic uint64_t restarts;
+	_Atomic uint64_t told_drops;         /* how many of them the journal has */
 	_Atomic uint64_t packets_per_second; /* over the last report interval, offered */
 	_Atomic uint64_t bytes_per_second;   /* over the last report interval, written */
 };

@@ -105,11 +105,40 @@ static int open_for_life(struct child *child, const char **ret_purpose)
 	return 0;
 }
 
-/* What the child has inherited is kept here too; what it closes is let go. */
-static void keep_socket(struct child *child)
+static struct keeper_ring ring_of(const struct child *child)
+{
+	struct keeper_ring ring = {
+		.generation = atomic_load(&child->slot->generation),
+		.worker = child->heritage.worker,
+	};
+
+	snprintf(ring.interface, sizeof(ring.interface), "%s", child->heritage.interface->name);
+	return ring;
+}
+
+void child_keep(struct child *child)
+{
+	const struct keeper_ring ring = ring_of(child);
+
+	keeper_store(&ring, child->socket);
+	child->is_kept = true;
+}
+
+void child_let_go(struct child *child)
+{
+	const struct keeper_ring ring = ring_of(child);
+
+	if (child->is_kept)
+		keeper_remove(&ring);
+	child->is_kept = false;
+	close_at(&child->socket);
+}
+
+/* What the child has inherited is held here too; what it closes is let go. */
+static void hold_socket(struct child *child)
 {
 	if (child->heritage.life != LIFE_TAKES_OVER) {
-		close_at(&child->socket);
+		child_let_go(child);
 		child->socket = child->heritage.socket;
 		child->captures = false;
 	}
@@ -159,7 +188,7 @@ int child_start(struct child *child, const char **ret_purpose)
 		_exit(child->run(&child->heritage));
 	r = pid < 0 ? -errno : 0;
 	close_at(&child->heritage.channel);
-	keep_socket(child);
+	hold_socket(child);
 	if (r < 0) {
 		close_at(&child->channel);
 		return r;
@@ -207,12 +236,19 @@ void child_look_for_end(struct child *child)
 	(void)sd_event_source_set_enabled(child->end_source, SD_EVENT_ONESHOT);
 }
 
-void child_abandon(struct child *child)
+void child_leave(struct child *child)
 {
 	child->restart_source = sd_event_source_disable_unref(child->restart_source);
 	end_now(child);
 	close_at(&child->socket);
 	close_at(&child->heritage.stage);
+}
+
+void child_abandon(struct child *child)
+{
+	end_now(child);
+	child_let_go(child);
+	child_leave(child);
 	child_set_state(child, STATE_GONE);
 }
 

@@ -5,6 +5,7 @@
 #include "control/channel.h"
 #include "control/heritage.h"
 #include "ledger/ledger.h"
+#include "supervisor/keeper.h"
 #include "supervisor/restart.h"
 #include "supervisor/suspicion.h"
 
@@ -46,6 +47,7 @@ struct child {
 	bool was_asked;             /* to join the group */
 	bool is_drained;            /* said so, and has nothing left */
 	bool captures;              /* the socket has the real filter: what it takes in counts */
+	bool is_kept;               /* the service manager has a duplicate of the socket, too */
 	unsigned int ends_in_stop;  /* lives that a stop has seen end before their time */
 };
 
@@ -61,7 +63,16 @@ void child_command(struct child *child, enum message_kind kind, uint32_t value);
 /* Have it drain and leave. */
 void child_stop(struct child *child);
 
-/* Give up the wait for its end, and end it: for a supervisor that leaves. */
+/* Have the service manager keep a duplicate of its socket. */
+void child_keep(struct child *child);
+
+/* Close our socket, and have the service manager close its own. */
+void child_let_go(struct child *child);
+
+/* Kill it and wait for its end; what the service manager keeps stays for another life. */
+void child_leave(struct child *child);
+
+/* The same, and nothing is kept: for a supervisor that ends. */
 void child_abandon(struct child *child);
 
 void child_kill(struct child *child);

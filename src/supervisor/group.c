@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "capture/geometry.h"
 #include "capture/link.h"
+#include "supervisor/inheritance.h"
 #include "supervisor/journal.h"
 #include "supervisor/news.h"
 #include "supervisor/report.h"
@@ -125,6 +126,8 @@ static void on_joined(struct group *group, struct child *child, const struct mes
 	if (child_state(child) == STATE_STOPPING)
 		return;
 	group->fanout = (int32_t)message->value;
+	/* Before anything counts that it could lose with us. */
+	child_keep(child);
 	child_set_state(child, STATE_ARMED);
 	advance(group);
 }
@@ -217,9 +220,9 @@ static void on_said(void *user, struct child *child, const struct message *messa
 static void group_reset(struct group *group)
 {
 	for (size_t i = 0; i < group->count; i++)
-		close_at(&group->children[i].socket);
+		child_let_go(&group->children[i]);
 	intake_release(&group->intake);
-	group->has_begun = group->runs = group->is_gone = false;
+	group->has_begun = group->runs = group->is_gone = group->is_of_old = false;
 	group->fanout = -1;
 	set_state(group, STATE_WAITING);
 }
@@ -270,6 +273,10 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 	for (size_t i = 0; i < group->count; i++) {
 		size_t slot = group->record->first_slot + i;
 
+		/* An earlier life's, which is over. */
+		atomic_store(&ledger_slot(ledger, slot)->pid, 0);
+		atomic_store(&ledger_slot(ledger, slot)->state, STATE_WAITING);
+
 		group->children[i] = (struct child) {
 			.heritage = { .config = group->config,
 			    .interface = group->interface,
@@ -316,40 +323,6 @@ static int wait_for_link(struct group *group, const char *why)
 	return 0;
 }
 
-int group_begin(struct group *group)
-{
-	const struct place place = interfaces_place(group->interfaces, group->interface);
-	uint32_t link_type;
-	int error = 0, r = socket_interface(&place, &group->link);
-
-	if (r == -ENODEV)
-		return wait_for_link(group, place.namespace == PLACE_NOWHERE
-						? "no such network namespace"
-						: "no such interface");
-	if (r < 0)
-		return log_failure(r, "%s: cannot look at the interface", group->interface->name);
-	if (!group->link.is_up)
-		return wait_for_link(group, "the interface is down");
-	r = link_type_of(group->link.arphrd, &link_type);
-	if (r < 0) {
-		log_line(LOG_ERR, "interfaces: %s: link type %u is not in this version",
-		    group->interface->name, group->link.arphrd);
-		return -EINVAL;
-	}
-	r = intake_prepare(&group->intake, group->config, &place, &group->link);
-	if (r < 0)
-		return r;
-	group->has_begun = true;
-	group->is_down = false;
-	set_state(group, STATE_STARTING);
-	for (size_t i = 0; i < group->count; i++) {
-		group->children[i].heritage.link_type = link_type;
-		r = succession_begin(group, &group->children[i]);
-		error = r < 0 ? r : error;
-	}
-	return error < 0 ? error : 1;
-}
-
 /* Nothing new from here on: what the kernel still counts was there before. */
 static void refuse_and_stop(struct group *group)
 {
@@ -364,6 +337,122 @@ static void refuse_and_stop(struct group *group)
 		}
 		child_stop(child);
 	}
+}
+
+/* Our own filter and program, in place of those that an earlier life gave its sockets. */
+static int renew_intake(struct group *group)
+{
+	const struct place place = interfaces_place(group->interfaces, group->interface);
+	int r = intake_prepare(&group->intake, group->config, &place, &group->link);
+	bool is_shared_out = false;
+
+	for (size_t i = 0; r >= 0 && i < group->count; i++) {
+		const struct child *child = &group->children[i];
+
+		if (!child->captures)
+			continue;
+		if (!is_shared_out)
+			r = intake_share_out(&group->intake, child->socket);
+		is_shared_out = true;
+		if (r >= 0)
+			r = filter_attach(child->socket, &group->intake.filter);
+	}
+	group->is_of_old = r < 0;
+	return r;
+}
+
+static void leave_device(struct group *group)
+{
+	const struct journal_about about = { .interface = group->interface->name };
+
+	journal_event(EVENT_INTERFACE_GONE, &about, "%s: is gone; capture begins when it is back",
+	    group->interface->name);
+	group->is_gone = true;
+	set_state(group, STATE_WAITING);
+	refuse_and_stop(group);
+	group_look_for_end(group);
+}
+
+/* Some workers are on the sockets of an earlier life: the others join these. */
+static int go_on(struct group *group, const struct socket_seat *seat)
+{
+	bool is_there = group->link.ifindex == seat->ifindex;
+
+	group->has_begun = group->runs = group->has_ever_run = true;
+	group->fanout = seat->group;
+	group->is_down = !group->link.is_up;
+	group->is_of_old = true;
+	if (!is_there) {
+		/* What their rings hold is written. */
+		leave_device(group);
+		return 1;
+	}
+	set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
+	for (size_t i = 0; !group->is_down && i < group->count; i++)
+		if (!child_lives(&group->children[i]) && !group->children[i].captures)
+			(void)succession_begin(group, &group->children[i]);
+	group->owner.runs(group->owner.user, group);
+	return group->is_down ? 1 : renew_intake(group);
+}
+
+static int look_at_link(struct group *group, const char **ret_why)
+{
+	const struct place place = interfaces_place(group->interfaces, group->interface);
+	int r = socket_interface(&place, &group->link);
+
+	*ret_why = NULL;
+	if (r == -ENODEV)
+		*ret_why = place.namespace == PLACE_NOWHERE ? "no such network namespace"
+							    : "no such interface";
+	else if (r >= 0 && !group->link.is_up)
+		*ret_why = "the interface is down";
+	return *ret_why ? 0 : r;
+}
+
+static int settle_link_type(struct group *group)
+{
+	uint32_t link_type;
+	int r = link_type_of(group->link.arphrd, &link_type);
+
+	if (r < 0) {
+		log_line(LOG_ERR, "interfaces: %s: link type %u is not in this version",
+		    group->interface->name, group->link.arphrd);
+		return -EINVAL;
+	}
+	atomic_store(&group->record->link_type, link_type);
+	return 0;
+}
+
+static int begin_anew(struct group *group)
+{
+	const struct place place = interfaces_place(group->interfaces, group->interface);
+	int error = 0, r = settle_link_type(group);
+
+	if (r >= 0)
+		r = intake_prepare(&group->intake, group->config, &place, &group->link);
+	if (r < 0)
+		return r;
+	group->has_begun = true;
+	group->is_down = false;
+	set_state(group, STATE_STARTING);
+	for (size_t i = 0; i < group->count; i++) {
+		r = succession_begin(group, &group->children[i]);
+		error = r < 0 ? r : error;
+	}
+	return error < 0 ? error : 1;
+}
+
+int group_begin(struct group *group)
+{
+	struct socket_seat seat;
+	const char *why;
+	int r = look_at_link(group, &why);
+
+	if (r < 0)
+		return log_failure(r, "%s: cannot look at the interface", group->interface->name);
+	if (group->keeper && inheritance_enter(group, &seat) > 0)
+		return go_on(group, &seat);
+	return why ? wait_for_link(group, why) : begin_anew(group);
 }
 
 /* Frames are told from several in one by what the link takes, which may be changed while it is up.
@@ -398,12 +487,7 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 	if (change != LINK_IS_GONE && ifindex == group->link.ifindex)
 		follow_mtu(group);
 	if (change == LINK_IS_GONE && ifindex == group->link.ifindex) {
-		journal_event(EVENT_INTERFACE_GONE, &about,
-		    "%s: is gone; capture begins when it is back", name);
-		group->is_gone = true;
-		set_state(group, STATE_WAITING);
-		refuse_and_stop(group);
-		group_look_for_end(group);
+		leave_device(group);
 	} else if (change == LINK_IS_DOWN && state_of(group) == STATE_RUNNING) {
 		journal_event(EVENT_INTERFACE_DOWN, &about,
 		    "%s: is down; capture goes on when it is up", name);
@@ -411,6 +495,8 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 	} else if (change == LINK_IS_UP && state_of(group) == STATE_WAITING && group->runs) {
 		journal_event(EVENT_INTERFACE_BACK, &about, "%s: is up, capture goes on", name);
 		set_state(group, STATE_RUNNING);
+		if (group->is_of_old && renew_intake(group) < 0)
+			group->is_of_old = false; /* told; the old ones stay */
 	}
 }
 
@@ -440,6 +526,13 @@ bool group_has_ended(const struct group *group)
 	return true;
 }
 
+static void forget(struct group *group)
+{
+	intake_release(&group->intake);
+	free(group->children);
+	*group = (struct group) { 0 };
+}
+
 void group_close(struct group *group)
 {
 	for (size_t i = 0; group->children && i < group->count; i++) {
@@ -453,7 +546,12 @@ void group_close(struct group *group)
 			premises_remove_stage(
 			    group->premises, group->interface->name, (unsigned int)i);
 	}
-	intake_release(&group->intake);
-	free(group->children);
-	*group = (struct group) { 0 };
+	forget(group);
+}
+
+void group_leave(struct group *group)
+{
+	for (size_t i = 0; group->children && i < group->count; i++)
+		child_leave(&group->children[i]);
+	forget(group);
 }

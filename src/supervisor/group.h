@@ -29,6 +29,7 @@ struct group {
 	const struct interface_config *interface;
 	const struct interfaces *interfaces;
 	const struct premises *premises;
+	struct keeper *keeper; /* what an earlier life left in the descriptor store; or NULL */
 	struct ledger_interface *record;
 	const struct group_limits *limits;
 	struct group_owner owner;
@@ -43,13 +44,15 @@ struct group {
 	bool runs;              /* the real filters are in place */
 	bool is_stopping;       /* for good */
 	bool is_gone;           /* the device went; workers drain, and begin anew when it is back */
+	bool is_of_old; /* the filters are an earlier life's: ours need the link to be compiled */
 };
 
 /* Lay out the slots and stages of an interface.  Logs.  Returns 0 or a negative errno. */
 int group_open(struct group *group, sd_event *event, worker_main *run, size_t index);
 
 /*
- * Start the workers if the interface is there and up.  Returns 1 if started, 0 if it is to be
+ * Start the workers on the sockets that an earlier life left, or, if the interface is there and up,
+ * on new ones.  Returns 1 if started, 0 if it is to be
  * waited for (told in the journal), or a negative errno.  Logs.
  */
 int group_begin(struct group *group);
@@ -70,3 +73,6 @@ bool group_has_ended(const struct group *group);
 
 /* End everything at once, and forget it. */
 void group_close(struct group *group);
+
+/* The same, but that rings, stages and ledger are left for another life to go on with. */
+void group_leave(struct group *group);

@@ -24,8 +24,6 @@ struct keeper {
 	} kept[];
 };
 
-DEFINE_CLEANUP(struct keeper *, keeper_close)
-
 void keeper_name(char name[KEEPER_NAME_SIZE], const struct keeper_ring *ring)
 {
 	snprintf(name, KEEPER_NAME_SIZE, "%s%s.%" PRIu32 ".%" PRIu32, prefix, ring->interface,
@@ -168,12 +166,19 @@ int keeper_claim(struct keeper *keeper, const struct keeper_ring *ring)
 	return -1;
 }
 
-void keeper_close(struct keeper *keeper)
+void keeper_free(struct keeper *keeper)
 {
 	if (!keeper)
 		return;
+	for (size_t i = 0; i < keeper->count; i++)
+		close_at(&keeper->kept[i].fd);
+	free(keeper);
+}
+
+void keeper_drop(struct keeper *keeper)
+{
 	for (size_t i = 0; i < keeper->count; i++) {
-		struct kept *kept = &keeper->kept[i];
+		const struct kept *kept = &keeper->kept[i];
 		char name[KEEPER_NAME_SIZE];
 
 		if (kept->fd < 0)
@@ -181,8 +186,7 @@ void keeper_close(struct keeper *keeper)
 		keeper_name(name, &kept->ring);
 		log_line(
 		    LOG_WARNING, "descriptor store: %s fits nothing here, and is closed", name);
-		close_at(&kept->fd);
 		remove_name(name);
 	}
-	free(keeper);
+	keeper_free(keeper);
 }

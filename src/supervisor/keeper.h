@@ -42,8 +42,11 @@ size_t keeper_count(const struct keeper *keeper);
 /* The descriptor of a ring, which is the caller's from here on; -1 where it is not there. */
 int keeper_claim(struct keeper *keeper, const struct keeper_ring *ring);
 
-/* Close what nobody claimed, and take it out of the store, with a word for each.  Logs. */
-void keeper_close(struct keeper *keeper);
+/* Close what nobody claimed, and take it out of the store, with a word for each; free.  Logs. */
+void keeper_drop(struct keeper *keeper);
+
+/* Close what nobody claimed, and leave it in the store; NULL is allowed. */
+void keeper_free(struct keeper *keeper);
 
 /*
  * Put a descriptor into the store, whatever becomes of its link (FDPOLL=0), or take it out again.

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
-#include <systemd/sd-login.h>
 
 static const uint64_t patience_us = 2000000;
 #define MANAGER "org.freedesktop.systemd1"
@@ -16,23 +15,29 @@ static const uint64_t patience_us = 2000000;
 DEFINE_CLEANUP(sd_bus *, sd_bus_flush_close_unref)
 DEFINE_CLEANUP(sd_bus_message *, sd_bus_message_unref)
 
-/* A connection, and where the unit of this process lies. */
+/*
+ * A connection, and where the unit of this process lies: the service manager knows who asks, which
+ * the sandbox of a unit may keep from the process itself.
+ */
 static int find_unit(sd_bus **ret_bus, char **ret_path)
 {
 	CLEANUP(sd_bus_flush_close_unref_at) sd_bus *bus = NULL;
-	CLEANUP(free_at) char *unit = NULL;
-	int r = sd_pid_get_unit(0, &unit);
+	CLEANUP(sd_bus_message_unref_at) sd_bus_message *answer = NULL;
+	const char *path = NULL;
+	int r = sd_bus_open_system(&bus);
 
-	/* Without a service manager the bus would only be waited for. */
-	if (r < 0)
-		return r;
-	r = sd_bus_open_system(&bus);
 	if (r < 0)
 		return r;
 	(void)sd_bus_set_method_call_timeout(bus, patience_us);
-	r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, ret_path);
+	r = sd_bus_call_method(bus, MANAGER, "/org/freedesktop/systemd1", MANAGER ".Manager",
+	    "GetUnitByPID", NULL, &answer, "u", 0);
+	if (r >= 0)
+		r = sd_bus_message_read(answer, "o", &path);
 	if (r < 0)
 		return r;
+	*ret_path = strdup(path);
+	if (!*ret_path)
+		return -ENOMEM;
 	*ret_bus = TAKE(bus);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "supervisor/premises.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "capture/geometry.h"
@@ -20,6 +21,9 @@
 
 /* Room that must be there for a start: less, and the first file would be cut at once. */
 enum { PROBE_SIZE = 64 * 1024 };
+/* A killed worker is gone once its write has ended; the unit allows 90 s for a start. */
+static const uint64_t stage_patience_ns = 30 * NSEC_PER_SEC;
+enum { STAGE_LOOK_US = 5000 };
 
 static int open_runtime(struct premises *premises, const char *path)
 {
@@ -149,7 +153,67 @@ static void allow_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int make_ledger(struct premises *premises, const struct config *config, const char *path)
+static void name_stage(char name[LEDGER_STAGE_LENGTH], const char *interface, unsigned int worker)
+{
+	snprintf(name, LEDGER_STAGE_LENGTH, "stage.%.64s.%u", interface, worker);
+}
+
+/* Its owner alone may have written to it, and it holds what the ledger speaks of. */
+static bool is_stage(const struct stat *status, uint64_t size)
+{
+	return S_ISREG(status->st_mode) && status->st_size == (off_t)size &&
+	       status->st_uid == geteuid() && !(status->st_mode & (S_IWGRP | S_IWOTH));
+}
+
+static bool has_all_stages(const struct premises *premises)
+{
+	const struct ledger *ledger = premises->ledger;
+	const struct ledger_header *header = ledger_header(ledger);
+
+	for (uint32_t i = 0; i < header->slot_count; i++) {
+		const struct ledger_slot *slot = ledger_slot(ledger, i);
+		char name[LEDGER_STAGE_LENGTH];
+		struct stat status;
+
+		name_stage(name, ledger_interface(ledger, slot->interface)->name, slot->worker);
+		if (fstatat(premises->runtime, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !is_stage(&status, header->terms.stage_size))
+			return false;
+	}
+	return true;
+}
+
+/* Whether there is something to go on with: a life that ended in order left nothing. */
+static bool adopt_ledger(struct premises *premises, const struct ledger_shape *shape)
+{
+	if (ledger_adopt(&premises->ledger, premises->runtime, shape) < 0)
+		return false;
+	if (atomic_load(&ledger_header(premises->ledger)->state) != STATE_GONE &&
+	    has_all_stages(premises))
+		return true;
+	ledger_close(TAKE(premises->ledger));
+	return false;
+}
+
+static int settle_ledger(struct premises *premises, const struct ledger_shape *shape,
+    const char *path, enum premises_start start)
+{
+	int r;
+
+	premises->goes_on = start == PREMISES_GO_ON && adopt_ledger(premises, shape);
+	if (premises->goes_on)
+		return 0;
+	r = ledger_create(&premises->ledger, premises->runtime, shape);
+	if (r < 0)
+		return log_failure(r,
+		    "runtime directory %s: cannot make the ledger in it; it must be writable, with "
+		    "room on it",
+		    path);
+	return 0;
+}
+
+static int open_ledger(struct premises *premises, const struct config *config, const char *path,
+    enum premises_start start)
 {
 	CLEANUP(free_at)
 	struct ledger_shape_interface *interfaces =
@@ -159,21 +223,18 @@ static int make_ledger(struct premises *premises, const struct config *config, c
 		.interface_count = config->interface_count,
 		.interfaces = interfaces,
 		.output = config->output.directory,
+		.terms = { .ring_memory = config->ring.memory,
+		    .block_size = config->ring.block_size,
+		    .retire_timeout_ns = config->ring.retire_timeout,
+		    .stage_size = config->output.stage },
 	};
-	int r;
 
 	if (!interfaces)
 		return log_failure(-ENOMEM, "cannot plan the ledger");
 	for (size_t i = 0; i < config->interface_count; i++)
 		interfaces[i] = (struct ledger_shape_interface) { config->interfaces[i].name,
 			(size_t)config->interfaces[i].workers };
-	r = ledger_create(&premises->ledger, premises->runtime, &shape);
-	if (r < 0)
-		return log_failure(r,
-		    "runtime directory %s: cannot make the ledger in it; it must be writable, with "
-		    "room on it",
-		    path);
-	return 0;
+	return settle_ledger(premises, &shape, path, start);
 }
 
 /* Without it all works, but for a machine that swaps. */
@@ -191,7 +252,7 @@ static void lock_ledger(const struct premises *premises, const char *path)
 }
 
 int premises_open(struct premises *ret_premises, const struct config *config,
-    const char *runtime_directory, enum exit_step *ret_step)
+    const char *runtime_directory, enum premises_start start, enum exit_step *ret_step)
 {
 	struct premises premises = { .runtime = -1, .output = -1 };
 	int r;
@@ -210,7 +271,7 @@ int premises_open(struct premises *ret_premises, const struct config *config,
 	if (r >= 0)
 		r = lock_runtime(&premises, runtime_directory);
 	if (r >= 0)
-		r = make_ledger(&premises, config, runtime_directory);
+		r = open_ledger(&premises, config, runtime_directory, start);
 	if (r >= 0)
 		lock_ledger(&premises, runtime_directory);
 	if (r < 0) {
@@ -219,11 +280,6 @@ int premises_open(struct premises *ret_premises, const struct config *config,
 	}
 	*ret_premises = premises;
 	return 0;
-}
-
-static void name_stage(char name[LEDGER_STAGE_LENGTH], const char *interface, unsigned int worker)
-{
-	snprintf(name, LEDGER_STAGE_LENGTH, "stage.%.64s.%u", interface, worker);
 }
 
 /* In the ledger too, where a later version finds it. */
@@ -241,33 +297,76 @@ static void enter_stage(const struct premises *premises, const struct ledger_sta
 	}
 }
 
-int premises_stage(
-    const struct premises *premises, const char *interface, unsigned int worker, uint64_t size)
+static int make_stage(const struct premises *premises, const struct ledger_stage *stage)
 {
 	CLEANUP(close_at) int fd = -1;
-	struct ledger_stage stage = { .size = size, .worker = worker };
-	const char *name = stage.file;
 	int r;
 
-	name_stage(stage.file, interface, worker);
-	snprintf(stage.interface, sizeof(stage.interface), "%s", interface);
 	/* Anew for each life of the service: nobody else holds it, since the lock is ours. */
-	(void)unlinkat(premises->runtime, name, 0);
-	fd = openat(premises->runtime, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	(void)unlinkat(premises->runtime, stage->file, 0);
+	fd = openat(premises->runtime, stage->file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return log_failure(
-		    -errno, "%s: cannot make its stage in the runtime directory", interface);
-	r = -posix_fallocate(fd, 0, (off_t)size);
+		    -errno, "%s: cannot make its stage in the runtime directory", stage->interface);
+	r = -posix_fallocate(fd, 0, (off_t)stage->size);
+	/* Shared with the worker, so that it is held until both of them are gone. */
+	if (r == 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
+		r = -errno;
 	if (r < 0) {
-		(void)unlinkat(premises->runtime, name, 0);
+		(void)unlinkat(premises->runtime, stage->file, 0);
 		return log_failure(r,
 		    "%s: cannot take %" PRIu64
 		    " MiB for a stage in the runtime directory; a larger "
 		    "tmpfs or a smaller output.stage would be right",
-		    interface, size >> 20);
+		    stage->interface, stage->size >> 20);
 	}
-	enter_stage(premises, &stage);
+	enter_stage(premises, stage);
 	return TAKE_FD(fd);
+}
+
+/* Two workers never write one file: the earlier one has the lock for as long as it lives. */
+static int await_stage(int fd)
+{
+	const uint64_t deadline_ns = clock_monotonic_ns() + stage_patience_ns;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (clock_monotonic_ns() >= deadline_ns)
+			return -EBUSY;
+		usleep(STAGE_LOOK_US);
+	}
+	return 0;
+}
+
+static int open_stage(const struct premises *premises, const struct ledger_stage *stage)
+{
+	CLEANUP(close_at)
+	int fd =
+	    openat(premises->runtime, stage->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat status;
+	int r = fd < 0 || fstat(fd, &status) < 0 ? -errno : 0;
+
+	if (r == 0 && !is_stage(&status, stage->size))
+		r = -EBADMSG;
+	if (r == 0)
+		r = await_stage(fd);
+	if (r < 0)
+		return log_failure(r,
+		    "%s: cannot go on with the stage of worker %u, %s in the runtime directory; a "
+		    "process of an earlier life must have ended first",
+		    stage->interface, stage->worker, stage->file);
+	return TAKE_FD(fd);
+}
+
+int premises_stage(
+    const struct premises *premises, const char *interface, unsigned int worker, uint64_t size)
+{
+	struct ledger_stage stage = { .size = size, .worker = worker };
+
+	name_stage(stage.file, interface, worker);
+	snprintf(stage.interface, sizeof(stage.interface), "%s", interface);
+	return premises->goes_on ? open_stage(premises, &stage) : make_stage(premises, &stage);
 }
 
 void premises_remove_stage(

@@ -5,6 +5,8 @@
 #include "config/config.h"
 #include "ledger/ledger.h"
 
+#include <stdbool.h>
+
 /*
  * What a sensor stands on: its runtime directory with ledger and stages, held by one supervisor
  * at a time, and its output directory.
@@ -13,20 +15,27 @@ struct premises {
 	int runtime; /* directory, locked for as long as the supervisor lives */
 	int output;  /* directory */
 	struct ledger *ledger;
+	bool goes_on; /* ledger and stages are an earlier life's, which left them to be gone on with
+		       */
 };
 
-/*
- * Open all of it, and make the ledger anew.  Nothing is left behind on failure.  Logs each fault
- * once, with what would be right.  Returns 0 or a negative errno: -EBUSY where another supervisor
- * runs the sensor, -EINVAL for a configuration that this machine cannot take; *ret_step is what
- * failed.
- */
-int premises_open(struct premises *ret_premises, const struct config *config,
-    const char *runtime_directory, enum exit_step *ret_step);
+/* Whether an earlier life's rings are there: without them its ledger is no use to go on with. */
+enum premises_start { PREMISES_ANEW, PREMISES_GO_ON };
 
 /*
- * Make the stage of one worker, with its space taken.  Logs.  Returns a descriptor, or a negative
- * errno.
+ * Open all of it, and make the ledger anew, unless an earlier life that did not end in order left
+ * one that fits, with all its stages, and it is to be gone on with.  Nothing is left behind on
+ * failure.  Logs each fault once, with what would be right.  Returns 0 or a negative errno: -EBUSY
+ * where another supervisor runs the sensor, -EINVAL for a configuration that this machine cannot
+ * take; *ret_step is what failed.
+ */
+int premises_open(struct premises *ret_premises, const struct config *config,
+    const char *runtime_directory, enum premises_start start, enum exit_step *ret_step);
+
+/*
+ * Make the stage of one worker, with its space taken, or open the one that is gone on with, once
+ * nobody of the earlier life holds it any more: that is waited for.  Logs.  Returns a descriptor,
+ * or a negative errno.
  */
 int premises_stage(
     const struct premises *premises, const char *interface, unsigned int worker, uint64_t size);

@@ -41,6 +41,30 @@ struct report {
 	struct look *looks;     /* one a slot */
 };
 
+/* As they are now; as they were, where they cannot be read: they never go back. */
+static struct counters counters_of(
+    const struct ledger *ledger, size_t slot, const struct counters *then)
+{
+	struct ledger_commit commit;
+
+	return ledger_commit_read(ledger_worker(ledger, slot), &commit) == 0 ? commit.counters
+									     : *then;
+}
+
+/* What an earlier life counted is no news, but for the drops that it had no time to tell of. */
+static void look_back(struct report *report)
+{
+	static const struct counters none;
+
+	for (size_t i = 0; i < ledger_header(report->ledger)->slot_count; i++) {
+		struct look *look = &report->looks[i];
+
+		look->counters = counters_of(report->ledger, i, &none);
+		look->counters.value[COUNTER_DROPPED] =
+		    atomic_load(&ledger_slot(report->ledger, i)->told_drops);
+	}
+}
+
 struct report *report_new(const struct config *config, const struct interfaces *interfaces,
     struct ledger *ledger, uint64_t now_ns)
 {
@@ -60,6 +84,7 @@ struct report *report_new(const struct config *config, const struct interfaces *
 		report_free(report);
 		return NULL;
 	}
+	look_back(report);
 	return report;
 }
 
@@ -84,16 +109,6 @@ void report_notify(const char *format, ...)
 	(void)sd_notify(0, text);
 }
 
-/* As they are now; as they were, where they cannot be read: they never go back. */
-static struct counters counters_of(
-    const struct ledger *ledger, size_t slot, const struct counters *then)
-{
-	struct ledger_commit commit;
-
-	return ledger_commit_read(ledger_worker(ledger, slot), &commit) == 0 ? commit.counters
-									     : *then;
-}
-
 void report_total(const struct ledger *ledger, struct counters *ret_total)
 {
 	static const struct counters none;
@@ -111,8 +126,8 @@ static uint64_t since(const struct counters *now, const struct counters *then, e
 	return now->value[counter] - then->value[counter];
 }
 
-static void tell_drops(const struct ledger_slot *slot, const char *interface,
-    const struct counters *now, const struct counters *then)
+static void tell_drops(struct ledger_slot *slot, const char *interface, const struct counters *now,
+    const struct counters *then)
 {
 	uint64_t drops = since(now, then, COUNTER_DROPPED);
 	uint64_t discards = since(now, then, COUNTER_DISCARDED);
@@ -136,6 +151,7 @@ static void tell_drops(const struct ledger_slot *slot, const char *interface,
 	    "%s: worker %u dropped %" PRIu64 " of %" PRIu64 " packets, and discarded %" PRIu64
 	    "; dropped %" PRIu64 " since the start",
 	    interface, slot->worker, drops, packets, discards, total);
+	atomic_store(&slot->told_drops, total);
 }
 
 /* Why one worker gets far more than its share; NULL: that is how the mode works. */

@@ -81,6 +81,7 @@ static int start(struct group *group, struct child *child)
 	child->place = interfaces_place(group->interfaces, group->interface);
 	child->heritage.ifindex = group->link.ifindex;
 	child->heritage.mtu = group->link.mtu;
+	child->heritage.link_type = atomic_load(&group->record->link_type);
 	r = child_start(child, &purpose);
 	if (r < 0)
 		return log_failure(r, "%s: cannot %s for worker %u", group->interface->name,
@@ -155,6 +156,20 @@ int succession_begin(struct group *group, struct child *child)
 	int r;
 
 	child->heritage.life = LIFE_BEGINS;
+	child->ends_in_stop = 0;
+	r = start(group, child);
+	if (r < 0)
+		plan(group, child, false);
+	return r;
+}
+
+int succession_inherit(struct group *group, struct child *child, int fd)
+{
+	int r;
+
+	child->socket = fd;
+	child->is_kept = child->captures = true;
+	child->heritage.life = LIFE_TAKES_OVER;
 	child->ends_in_stop = 0;
 	r = start(group, child);
 	if (r < 0)

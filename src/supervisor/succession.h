@@ -12,6 +12,12 @@
 /* Start the first life of a worker.  Returns 0, or a negative errno: then it is tried again. */
 int succession_begin(struct group *group, struct child *child);
 
+/*
+ * Start a worker on the socket that an earlier life of the service captured with.  Returns 0, or a
+ * negative errno: then it is tried again.
+ */
+int succession_inherit(struct group *group, struct child *child, int fd);
+
 /* A life has ended, and was reaped. */
 void succession_follow(struct group *group, struct child *child, const siginfo_t *how);
 

@@ -12,12 +12,15 @@
 #include "supervisor/group.h"
 #include "supervisor/interfaces.h"
 #include "supervisor/journal.h"
+#include "supervisor/keeper.h"
+#include "supervisor/manager.h"
 #include "supervisor/premises.h"
 #include "supervisor/report.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -32,12 +35,14 @@ struct supervisor {
 	worker_main *run;
 	sd_event *event;
 	struct premises premises;
+	struct keeper *keeper; /* until its sockets are claimed */
 	struct group *groups;
 	struct interfaces *interfaces;
 	struct report *report;
 	uint64_t checked_ns; /* when the workers were last looked at */
 	bool is_ready;
 	bool is_stopping;
+	bool is_leaving; /* another life goes on where this one stands */
 	int exit_status;
 };
 
@@ -61,6 +66,33 @@ static void update_state(struct supervisor *supervisor)
 	atomic_store(&header->state, (uint32_t)state);
 }
 
+static uint64_t count_workers(const struct config *config)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < config->interface_count; i++)
+		sum += config->interfaces[i].workers;
+	return sum;
+}
+
+/* What it refuses for want of room it refuses in silence. */
+static bool store_is_large(const struct supervisor *supervisor)
+{
+	const uint64_t workers = count_workers(supervisor->config);
+	uint32_t size;
+
+	if (manager_store_size(&size) < 0)
+		return false;
+	if (size >= workers)
+		return true;
+	log_line(LOG_WARNING,
+	    "descriptor store: the unit keeps %" PRIu32 " descriptors, and there are %" PRIu64
+	    " workers: a restart will lose packets; FileDescriptorStoreMax=%" PRIu64
+	    " in a drop-in would be right",
+	    size, workers, workers);
+	return false;
+}
+
 static void tell_ready(struct supervisor *supervisor)
 {
 	update_state(supervisor);
@@ -72,6 +104,8 @@ static void tell_ready(struct supervisor *supervisor)
 	supervisor->is_ready = true;
 	report_tick(supervisor->report, clock_monotonic_ns());
 	report_notify("READY=1");
+	if (getenv("NOTIFY_SOCKET"))
+		(void)store_is_large(supervisor);
 }
 
 static void tell_started(const struct supervisor *supervisor, const struct group *group)
@@ -184,6 +218,25 @@ static void stop(struct supervisor *supervisor)
 		group_stop(&supervisor->groups[i]);
 }
 
+/* Nothing is touched: the next life finds all as a killed one leaves it, and goes on from there. */
+static void leave(struct supervisor *supervisor)
+{
+	const struct journal_about about = { 0 };
+
+	supervisor->is_leaving = true;
+	report_notify("STOPPING=1\nSTATUS=restarting; the rings go on filling");
+	journal_event(EVENT_STOPPING, &about,
+	    "restarting: the rings go on filling, and the next life goes on with them");
+	(void)sd_event_exit(supervisor->event, 0);
+}
+
+/* Whether the rings will still be there for another life, which is about to begin. */
+static bool may_leave(const struct supervisor *supervisor)
+{
+	return supervisor->is_ready && manager_job() == MANAGER_JOB_RESTART &&
+	       store_is_large(supervisor) && keeper_settle() >= 0;
+}
+
 /* ---- what wakes the loop ----------------------------------------------------------------- */
 
 static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *user)
@@ -192,8 +245,13 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
 
 	(void)source;
 	(void)info;
+	if (supervisor->is_leaving)
+		return 0;
 	if (!supervisor->is_stopping) {
-		stop(supervisor);
+		if (may_leave(supervisor))
+			leave(supervisor);
+		else
+			stop(supervisor);
 		return 0;
 	}
 	log_line(LOG_ERR, "stopped by a second signal, before the drain was done");
@@ -364,13 +422,15 @@ static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step
 		return log_failure(-ENOMEM, "cannot plan the groups");
 	*ret_step = STEP_RUNTIME;
 	atomic_store(&header->pid, (uint32_t)getpid());
-	atomic_store(&header->started_utc_ns, clock_utc_ns());
+	if (!supervisor->premises.goes_on)
+		atomic_store(&header->started_utc_ns, clock_utc_ns());
 	for (size_t i = 0; r >= 0 && i < config->interface_count; i++) {
 		supervisor->groups[i] = (struct group) {
 			.config = config,
 			.interface = &config->interfaces[i],
 			.interfaces = supervisor->interfaces,
 			.premises = &supervisor->premises,
+			.keeper = supervisor->keeper,
 			.limits = &group_limits,
 			.owner = { on_group_runs, on_group_failed, on_group_ended, supervisor },
 		};
@@ -380,26 +440,42 @@ static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step
 		*ret_step = STEP_CAPTURE;
 	for (size_t i = 0; r >= 0 && i < config->interface_count; i++)
 		r = group_begin(&supervisor->groups[i]);
-	return r < 0 ? r : 0;
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < config->interface_count; i++)
+		supervisor->groups[i].keeper = NULL;
+	keeper_drop(TAKE(supervisor->keeper));
+	return 0;
+}
+
+static void end_ledger(struct supervisor *supervisor)
+{
+	if (supervisor->is_stopping) {
+		close_the_books(supervisor);
+		tell_stopped(supervisor);
+	} else {
+		premises_remove_ledger(&supervisor->premises);
+	}
+	atomic_store(&ledger_header(supervisor->premises.ledger)->state, STATE_GONE);
 }
 
 static void tear_down(struct supervisor *supervisor)
 {
 	struct ledger *ledger = supervisor->premises.ledger;
 
+	/* A start that fails leaves what it was to go on with as it was. */
+	bool leaves =
+	    supervisor->is_leaving || (supervisor->premises.goes_on && !supervisor->is_stopping);
+
 	for (size_t i = 0; supervisor->groups && i < supervisor->config->interface_count; i++)
 		if (supervisor->groups[i].config)
-			group_close(&supervisor->groups[i]);
+			(leaves ? group_leave : group_close)(&supervisor->groups[i]);
 	if (ledger) {
-		if (supervisor->is_stopping) {
-			close_the_books(supervisor);
-			tell_stopped(supervisor);
-		} else {
-			premises_remove_ledger(&supervisor->premises);
-		}
-		atomic_store(&ledger_header(ledger)->state, STATE_GONE);
+		if (!leaves)
+			end_ledger(supervisor);
 		atomic_store(&ledger_header(ledger)->pid, 0);
 	}
+	keeper_free(supervisor->keeper);
 	report_free(supervisor->report);
 	interfaces_close(supervisor->interfaces);
 	free(supervisor->groups);
@@ -414,8 +490,12 @@ int supervisor_run(struct config *config, const char *runtime_directory, worker_
 	int r;
 
 	workers_settle(config);
-	r = premises_open(&supervisor.premises, config, runtime_directory, &step);
+	r = keeper_open(&supervisor.keeper);
+	if (r >= 0)
+		r = premises_open(&supervisor.premises, config, runtime_directory,
+		    keeper_count(supervisor.keeper) > 0 ? PREMISES_GO_ON : PREMISES_ANEW, &step);
 	if (r < 0) {
+		keeper_free(supervisor.keeper);
 		report_notify("ERRNO=%d", -r);
 		return exit_status_of(step, r);
 	}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "supervisor/inheritance.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "capture/filter.h"
+#include "supervisor/succession.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* The ring that the ledger speaks of, and no other: its numbers say nothing of another. */
+static bool is_of_ledger(const struct child *child, int fd)
+{
+	struct ledger_commit commit;
+	uint64_t cookie = socket_cookie(fd);
+
+	return cookie != 0 && ledger_commit_read(child->heritage.record, &commit) == 0 &&
+	       commit.ring_cookie == cookie;
+}
+
+/* What nobody will read is counted at least. */
+static void refuse(const struct group *group, const struct child *child, int fd)
+{
+	struct ledger_statistics lost = { 0 };
+
+	(void)filter_attach(fd, &filter_refuse_all);
+	(void)socket_statistics(fd, &lost);
+	log_line(LOG_WARNING,
+	    "%s: the socket of worker %u that the service manager kept is of no ring that the "
+	    "ledger knows; closed, with %" PRIu32 " packets that nobody had read",
+	    group->interface->name, child->heritage.worker, lost.packets - lost.drops);
+	close(fd);
+}
+
+static int claim(struct group *group, const struct child *child)
+{
+	struct keeper_ring ring = {
+		.generation = atomic_load(&child->slot->generation),
+		.worker = child->heritage.worker,
+	};
+
+	snprintf(ring.interface, sizeof(ring.interface), "%s", group->interface->name);
+	return keeper_claim(group->keeper, &ring);
+}
+
+size_t inheritance_enter(struct group *group, struct socket_seat *ret_seat)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < group->count; i++) {
+		struct child *child = &group->children[i];
+		struct socket_seat seat;
+		int fd = claim(group, child);
+
+		if (fd < 0)
+			continue;
+		if (!is_of_ledger(child, fd) || socket_seat(fd, &seat) < 0 ||
+		    (count > 0 &&
+			(seat.group != ret_seat->group || seat.ifindex != ret_seat->ifindex))) {
+			refuse(group, child, fd);
+			continue;
+		}
+		*ret_seat = seat;
+		(void)succession_inherit(group, child, fd);
+		count++;
+	}
+	return count;
+}
