@@ -6,13 +6,38 @@
 #include <stdint.h>
 
 /*
- * The LINKTYPE_ of a capture file for an interface's ARPHRD_ type, where SOCK_RAW delivers what
- * that link type describes.  Source: the registry of link-layer header types of the pcap format.
- * Pure.
+ * What the files of an interface hold.  Source of the numbers: the registry of link-layer header
+ * types of the pcap format.  Pure.
  *
- * Returns 0 or -EOPNOTSUPP.
+ * A cooked socket (SOCK_DGRAM) delivers packets without their link header, whatever that is; in its
+ * place a header of ours says where each was seen: that of LINUX_SLL2, or of NETLINK.
+ */
+enum {
+	LINKTYPE_ETHERNET = 1,
+	LINKTYPE_RAW = 101, /* IPv4 or IPv6 without anything in front */
+	LINKTYPE_IEEE802_11 = 105,
+	LINKTYPE_IEEE802_11_PRISM = 119,
+	LINKTYPE_IEEE802_11_RADIOTAP = 127,
+	LINKTYPE_IEEE802_15_4_NOFCS = 230,
+	LINKTYPE_NETLINK = 253,
+	LINKTYPE_VSOCK = 271,
+	LINKTYPE_LINUX_SLL2 = 276,
+};
+
+/*
+ * The LINKTYPE_ for an interface's ARPHRD_ type, where SOCK_RAW delivers and takes what that link
+ * type describes.  Returns 0 or -EOPNOTSUPP.
  */
 int link_type_of(uint16_t arphrd, uint32_t *ret_link_type);
+
+/*
+ * The LINKTYPE_ by which an interface is captured, as capture.link (enum link_kind) asks for.
+ * Returns 1, or 0 where its type is not known and it is captured cooked for that.
+ */
+int link_choose(uint16_t arphrd, unsigned int kind, uint32_t *ret_link_type);
+
+/* Whether that takes a cooked socket. */
+bool link_is_cooked(uint32_t link_type);
 
 /* How many bytes of link header its outgoing packets have: Ethernet's, or 0 where it is unknown. */
 size_t link_header_length(uint16_t arphrd);
