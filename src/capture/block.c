@@ -16,7 +16,7 @@ uint32_t block_packet_count(const void *block)
 	return head->hdr.bh1.num_pkts;
 }
 
-void block_walk_begin(struct block_walk *walk, const void *block, size_t size)
+void block_walk_begin(struct block_walk *walk, void *block, size_t size)
 {
 	const struct tpacket_block_desc *head = block;
 

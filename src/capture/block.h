@@ -13,7 +13,7 @@
  * do their headers: what a walk yields, with 48 bytes more for each packet, has room in the block.
  */
 struct block_walk {
-	const uint8_t *start;
+	uint8_t *start;
 	size_t size;
 	size_t offset; /* of the next packet */
 	uint32_t packets_left;
@@ -24,7 +24,7 @@ struct block_walk {
 uint32_t block_packet_count(const void *block);
 
 /* Start at the first packet of a block of which the caller holds the lease. */
-void block_walk_begin(struct block_walk *walk, const void *block, size_t size);
+void block_walk_begin(struct block_walk *walk, void *block, size_t size);
 
 /*
  * Step to the next packet.
@@ -33,3 +33,6 @@ void block_walk_begin(struct block_walk *walk, const void *block, size_t size);
  * together; *ret_packet is written only on 1.
  */
 int block_walk_next(struct block_walk *walk, struct packet *ret_packet);
+
+/* This one, or one of capture/cooked.h. */
+typedef int block_step(struct block_walk *walk, struct packet *ret_packet);

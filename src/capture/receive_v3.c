@@ -53,7 +53,7 @@ static int open_ring(
 /* Lend a block, waiting for it: 1, 0, or a negative errno. */
 static int lease(struct blocks *blocks, int patience_ms)
 {
-	const void *block;
+	void *block;
 	uint64_t number;
 	size_t size;
 

@@ -270,9 +270,9 @@ static uint64_t find_oldest(struct ring *ring)
 	return oldest == UINT64_MAX ? 0 : oldest;
 }
 
-const void *ring_lease(struct ring *ring, size_t *ret_size, uint64_t *ret_number)
+void *ring_lease(struct ring *ring, size_t *ret_size, uint64_t *ret_number)
 {
-	const struct tpacket_block_desc *block;
+	struct tpacket_block_desc *block;
 	uint32_t length;
 
 	if (__builtin_expect(ring->is_lost, 0) && find_oldest(ring) > 0)

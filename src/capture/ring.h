@@ -57,8 +57,11 @@ struct ring_seat {
 int ring_join(struct ring *ring, const struct ring_seat *seat, uint16_t *ret_group,
     struct ring_fault *ret_fault);
 
-/* Borrow the next block, if the kernel has handed it over; NULL if not.  Never blocks. */
-const void *ring_lease(struct ring *ring, size_t *ret_size, uint64_t *ret_number);
+/*
+ * Borrow the next block, if the kernel has handed it over; NULL if not.  Its bytes are the
+ * borrower's to change.  Never blocks.
+ */
+void *ring_lease(struct ring *ring, size_t *ret_size, uint64_t *ret_number);
 
 /* Give the leased block back to the kernel. */
 void ring_release(struct ring *ring);

@@ -37,8 +37,12 @@ static inline void append_said(struct append *append, const struct packet *packe
 	said[COUNTER_STAMPED_HARDWARE - COUNTER_SAID] += (flags & PACKET_STAMPED_HARDWARE) != 0;
 }
 
-/* Put one packet.  The inside of the hot loop: no call, no system call, no allocation. */
-static inline void append_packet(struct append *append, const struct packet *packet)
+/*
+ * Put one packet.  The inside of the hot loop: no call, no system call, no allocation.  There is a
+ * loop for each kind of block, and a compiler that sees several would not inline it by itself.
+ */
+static inline __attribute__((always_inline)) void append_packet(
+    struct append *append, const struct packet *packet)
 {
 	uint32_t captured = pcap_captured(packet, append->snaplen);
 

@@ -3,7 +3,6 @@
 
 #include "base/array.h"
 #include "base/clock.h"
-#include "capture/block.h"
 #include "capture/socket.h"
 
 static uint64_t exact_size(const struct carry *carry, const struct carry_block *block)
@@ -13,20 +12,30 @@ static uint64_t exact_size(const struct carry *carry, const struct carry_block *
 	uint64_t sum = 0;
 
 	block_walk_begin(&walk, block->bytes, block->size);
-	while (block_walk_next(&walk, &packet) > 0)
+	while (carry->next(&walk, &packet) > 0)
 		sum += PCAP_RECORD_SIZE + pcap_captured(&packet, carry->snaplen);
 	return sum;
 }
 
-static void store_packets(struct append *append, const struct carry_block *block)
+static inline __attribute__((always_inline)) void put_packets(
+    struct append *append, const struct carry_block *block, block_step *next)
 {
 	struct block_walk walk;
 	struct packet packet;
 
 	block_walk_begin(&walk, block->bytes, block->size);
 	/* A block that does not hold together ends there. */
-	while (block_walk_next(&walk, &packet) > 0)
+	while (next(&walk, &packet) > 0)
 		append_packet(append, &packet);
+}
+
+/* Told apart once for a block: the usual loop calls its step directly. */
+static void store_packets(struct append *append, const struct carry_block *block, block_step *next)
+{
+	if (__builtin_expect(next == block_walk_next, 1))
+		put_packets(append, block, block_walk_next);
+	else
+		put_packets(append, block, next);
 }
 
 static void store(const struct carry *carry, const struct carry_block *block,
@@ -38,7 +47,7 @@ static void store(const struct carry *carry, const struct carry_block *block,
 		bytes = exact_size(carry, block);
 	writer_begin_block(carry->writer, ret_append, bytes, block_packet_count(block->bytes),
 	    first->time_ns, clock_utc_ns());
-	store_packets(ret_append, block);
+	store_packets(ret_append, block, carry->next);
 }
 
 /* The block's own count may be as damaged as the rest: no more than the kernel counted waits. */
@@ -78,7 +87,7 @@ uint64_t carry_block(const struct carry *carry, const struct carry_block *block)
 
 	block_walk_begin(&walk, block->bytes, block->size);
 	/* Without a packet no file is begun. */
-	if (block_walk_next(&walk, &first) > 0)
+	if (carry->next(&walk, &first) > 0)
 		store(carry, block, &first, &append);
 	return commit(carry, block, &append);
 }

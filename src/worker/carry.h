@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "capture/block.h"
 #include "storage/writer.h"
 
 /*
@@ -10,10 +11,11 @@ struct carry {
 	struct writer *writer;
 	int socket; /* whose statistics are read in between */
 	uint32_t snaplen;
+	block_step *next; /* of the packets in a block: cooked_step() of their link type */
 };
 
 struct carry_block {
-	const void *bytes;
+	void *bytes;
 	size_t size;
 	uint64_t number;
 };

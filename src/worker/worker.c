@@ -4,7 +4,9 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "capture/cooked.h"
 #include "capture/geometry.h"
+#include "capture/link.h"
 #include "capture/ring.h"
 #include "capture/socket.h"
 #include "config/config.h"
@@ -30,8 +32,8 @@ static const uint64_t beat_interval_ns = 900 * NSEC_PER_MSEC;
 /* How often a stopping worker looks whether the kernel has handed the open block over. */
 static const uint64_t drain_interval_ns = 10 * NSEC_PER_MSEC;
 
-/* An Ethernet header with a tag that is still in the bytes. */
-enum { LINK_HEADER_MOST = 18 };
+/* What a frame may be longer than the MTU: with a tag that is still in the bytes. */
+enum { HEADER_MOST = 18, COOKED_MOST = COOKED_HEADER_MOST + 4 };
 
 struct worker {
 	const struct heritage *heritage;
@@ -132,6 +134,7 @@ static struct carry carry_of(const struct worker *worker)
 		.writer = worker->writer,
 		.socket = worker->heritage->socket,
 		.snaplen = (uint32_t)worker->heritage->config->capture.snaplen,
+		.next = cooked_step(worker->heritage->link_type),
 	};
 }
 
@@ -196,7 +199,7 @@ static void handle_block(struct worker *worker, const struct carry_block *block)
 /* One turn: at most a ring's worth of blocks, so that commands and the clock get their due. */
 static void read_ring(struct worker *worker)
 {
-	const void *block;
+	void *block;
 	uint64_t number;
 	size_t size;
 
@@ -240,9 +243,14 @@ static int on_run(struct worker *worker, const struct message *message)
 	return 0;
 }
 
+static uint32_t longest_frame(const struct heritage *heritage, uint32_t mtu)
+{
+	return mtu + (link_is_cooked(heritage->link_type) ? COOKED_MOST : HEADER_MOST);
+}
+
 static int on_mtu(struct worker *worker, const struct message *message)
 {
-	writer_set_longest(worker->writer, message->value + LINK_HEADER_MOST);
+	writer_set_longest(worker->writer, longest_frame(worker->heritage, message->value));
 	return 0;
 }
 
@@ -415,7 +423,7 @@ static int open_writer(struct worker *worker)
 		.worker = heritage->worker,
 		.link_type = heritage->link_type,
 		.snaplen = (uint32_t)heritage->config->capture.snaplen,
-		.longest = heritage->mtu + LINK_HEADER_MOST,
+		.longest = longest_frame(heritage, heritage->mtu),
 		.directory = heritage->directory,
 		.stage = heritage->stage,
 		.record = heritage->record,

@@ -14,9 +14,11 @@ static size_t align(size_t value, size_t to)
 	return (value + to - 1) / to * to;
 }
 
-/* Where the link header begins behind a packet's: 82 for Ethernet. */
-static size_t mac_offset(void)
+/* Where the bytes begin behind a packet's header: 82 for Ethernet, 96 for a cooked socket's. */
+static size_t mac_offset(const struct block_frame *frame)
 {
+	if (frame->about)
+		return align(TPACKET3_HDRLEN, TPACKET_ALIGNMENT) + LEAST_LINK_HEADER;
 	return align(TPACKET3_HDRLEN + LEAST_LINK_HEADER, TPACKET_ALIGNMENT) - LINK_HEADER;
 }
 
@@ -40,7 +42,8 @@ void block_builder_begin(struct block_builder *builder, void *bytes, size_t size
 
 bool block_builder_add(struct block_builder *builder, const struct block_frame *frame)
 {
-	size_t length = align(mac_offset() + frame->captured_length, ALIGNMENT);
+	const size_t mac = mac_offset(frame);
+	size_t length = align(mac + frame->captured_length, ALIGNMENT);
 	void *at = builder->bytes + builder->end;
 	struct tpacket3_hdr *head = at;
 
@@ -52,14 +55,17 @@ bool block_builder_add(struct block_builder *builder, const struct block_frame *
 		.tp_snaplen = frame->captured_length,
 		.tp_len = frame->wire_length,
 		.tp_status = TP_STATUS_USER | frame->status,
-		.tp_mac = (uint16_t)mac_offset(),
-		.tp_net = (uint16_t)(mac_offset() + LINK_HEADER),
+		.tp_mac = (uint16_t)mac,
+		.tp_net = (uint16_t)(mac + (frame->about ? 0 : LINK_HEADER)),
 		.hv1.tp_vlan_tci = frame->vlan_tci,
 		.hv1.tp_vlan_tpid = frame->vlan_tpid,
 		/* The kernel writes the distance, and takes the last one back when it closes. */
 		.tp_next_offset = (uint32_t)length,
 	};
-	memcpy((uint8_t *)at + mac_offset(), frame->bytes, frame->captured_length);
+	if (frame->about)
+		memcpy((uint8_t *)at + TPACKET_ALIGN(sizeof(*head)), frame->about,
+		    sizeof(*frame->about));
+	memcpy((uint8_t *)at + mac, frame->bytes, frame->captured_length);
 	builder->end += length;
 	builder->last = head;
 	head_of(builder)->hdr.bh1.num_pkts++;

@@ -24,6 +24,7 @@ struct block_frame {
 	uint32_t seconds, nanoseconds;
 	uint32_t status; /* TP_STATUS_VLAN_VALID and the like */
 	uint16_t vlan_tci, vlan_tpid;
+	const struct sockaddr_ll *about; /* of a cooked socket's packet; else NULL */
 };
 
 void block_builder_begin(struct block_builder *builder, void *bytes, size_t size, uint64_t number);

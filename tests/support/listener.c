@@ -58,7 +58,7 @@ static void count(struct listener *listener, const struct packet *packet)
 	}
 }
 
-void listener_take(struct listener *listener, const void *block, size_t size, uint64_t number)
+void listener_take(struct listener *listener, void *block, size_t size, uint64_t number)
 {
 	struct block_walk walk;
 	struct packet packet;
@@ -73,7 +73,7 @@ void listener_take(struct listener *listener, const void *block, size_t size, ui
 
 void listener_read(struct listener *listener)
 {
-	const void *block;
+	void *block;
 	uint64_t number;
 	size_t size;
 

@@ -33,7 +33,7 @@ int listener_open(struct listener *listener, const char *interface, const struct
     uint16_t *ret_group);
 
 /* Count what a leased block holds. */
-void listener_take(struct listener *listener, const void *block, size_t size, uint64_t number);
+void listener_take(struct listener *listener, void *block, size_t size, uint64_t number);
 
 /* Take everything that waits. */
 void listener_read(struct listener *listener);

@@ -440,7 +440,7 @@ static void send_batch(uint64_t first)
 /* Read so many blocks, and release them. */
 static void read_some(struct listener *listener, unsigned int blocks)
 {
-	const void *block;
+	void *block;
 	uint64_t number;
 	size_t size;
 
@@ -485,7 +485,7 @@ static void a_block_that_was_not_done_is_read_again(void **state)
 
 static void a_block_that_was_done_is_given_back(void **state)
 {
-	const void *block;
+	void *block;
 	uint64_t number, next;
 	size_t size;
 
