@@ -18,6 +18,11 @@ int socket_open(const struct place *place)
 	return place_socket(place, AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 }
 
+int socket_open_cooked(const struct place *place)
+{
+	return place_socket(place, AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
 int socket_open_questions(const struct place *place)
 {
 	/* Any family answers these; this one is open to every unit. */

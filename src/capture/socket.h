@@ -11,20 +11,26 @@
  * a worker inherits it.
  */
 
+/* The name that stands for all interfaces. */
+#define SOCKET_ANY "any"
+
 /* An interface, as it is at the moment. */
 struct link_state {
-	int ifindex;
-	uint16_t arphrd; /* ARPHRD_ */
+	int ifindex;        /* 0: all of them */
+	uint16_t arphrd;    /* ARPHRD_ */
+	uint32_t link_type; /* LINKTYPE_ by which it is captured, once link_choose() has said it */
 	uint32_t mtu;
 	bool is_up;
 	bool is_loopback;
 };
 
 /*
- * Make a packet socket that receives nothing yet, in the place's namespace: SOCK_RAW, protocol 0.
- * Needs CAP_NET_RAW.  Returns a descriptor or a negative errno.
+ * Make a packet socket that receives nothing yet, of protocol 0, in the place's namespace: one of
+ * packets with their link header, or a cooked one, without (SOCK_DGRAM).  Needs CAP_NET_RAW.
+ * Returns a descriptor or a negative errno.
  */
 int socket_open(const struct place *place);
+int socket_open_cooked(const struct place *place);
 
 /*
  * A socket to ask for what concerns interfaces, in the place's namespace.  Returns a descriptor or

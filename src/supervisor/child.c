@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "capture/link.h"
 #include "capture/socket.h"
 #include "config/config.h"
 
@@ -88,7 +89,8 @@ static int open_for_life(struct child *child, const char **ret_purpose)
 	heritage->socket = takes_over ? child->socket : -1;
 	if (heritage->life == LIFE_BEGINS) {
 		*ret_purpose = "open a packet socket (CAP_NET_RAW is what it needs)";
-		r = socket_open(&child->place);
+		r = link_is_cooked(heritage->link_type) ? socket_open_cooked(&child->place)
+							: socket_open(&child->place);
 		if (r < 0)
 			return r;
 		heritage->socket = r;

@@ -379,6 +379,7 @@ static int go_on(struct group *group, const struct socket_seat *seat)
 	bool is_there = group->link.ifindex == seat->ifindex;
 
 	group->has_begun = group->runs = group->has_ever_run = true;
+	group->link.link_type = atomic_load(&group->record->link_type);
 	group->fanout = seat->group;
 	group->is_down = !group->link.is_up;
 	group->is_of_old = true;
@@ -409,27 +410,14 @@ static int look_at_link(struct group *group, const char **ret_why)
 	return *ret_why ? 0 : r;
 }
 
-static int settle_link_type(struct group *group)
-{
-	uint32_t link_type;
-	int r = link_type_of(group->link.arphrd, &link_type);
-
-	if (r < 0) {
-		log_line(LOG_ERR, "interfaces: %s: link type %u is not in this version",
-		    group->interface->name, group->link.arphrd);
-		return -EINVAL;
-	}
-	atomic_store(&group->record->link_type, link_type);
-	return 0;
-}
-
 static int begin_anew(struct group *group)
 {
 	const struct place place = interfaces_place(group->interfaces, group->interface);
-	int error = 0, r = settle_link_type(group);
+	int error = 0, r;
 
-	if (r >= 0)
-		r = intake_prepare(&group->intake, group->config, &place, &group->link);
+	(void)link_choose(group->link.arphrd, group->config->capture.link, &group->link.link_type);
+	atomic_store(&group->record->link_type, group->link.link_type);
+	r = intake_prepare(&group->intake, group->config, &place, &group->link);
 	if (r < 0)
 		return r;
 	group->has_begun = true;

@@ -22,7 +22,7 @@ static int prepare_filter(struct intake *intake, const struct capture_config *ca
 	/* It may take some seconds, but not more: filter_check() has seen to that. */
 	if (capture->filter[0])
 		report_notify("WATCHDOG=1\nEXTEND_TIMEOUT_USEC=%" PRIu64, filter_extension_us);
-	r = filter_compile_live(&intake->filter, place, capture, link->is_loopback, &reason);
+	r = filter_compile_live(&intake->filter, place, capture, link, &reason);
 	if (r < 0)
 		log_line(LOG_ERR, "capture.filter: %s: %s", capture->filter,
 		    reason ? reason : strerror(-r));

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "capture/filter.h"
 #include "capture/geometry.h"
+#include "capture/link.h"
 #include "capture/program_text.h"
 #include "config/loader.h"
 #include "ledger/ledger.h"
@@ -122,8 +123,10 @@ static void check_geometry(struct config_faults *faults, const struct config *co
 static void check_filter(struct config_faults *faults, const struct config *config)
 {
 	CLEANUP(free_at) char *reason = NULL;
+	uint32_t link_type =
+	    config->capture.link == LINK_COOKED ? LINKTYPE_LINUX_SLL2 : LINKTYPE_ETHERNET;
 
-	if (filter_check(config->capture.filter, &reason) < 0)
+	if (filter_check(config->capture.filter, link_type, &reason) < 0)
 		config_faults_add(faults, "capture.filter", NULL, "%s; a pcap-filter(7) expression",
 		    reason ? reason : "does not compile");
 }

@@ -2,7 +2,7 @@
 #include "support/listener.h"
 
 #include "base/clock.h"
-#include "capture/block.h"
+#include "capture/cooked.h"
 #include "capture/socket.h"
 #include "support/numbered.h"
 
@@ -19,16 +19,18 @@ const struct geometry listener_geometry = {
 	.retire_timeout_ms = 10,
 };
 
-int listener_open(struct listener *listener, const char *interface, const struct ring_seat *seat,
-    uint16_t *ret_group)
+static int open_with(struct listener *listener, block_step *next, const char *interface,
+    const struct ring_seat *seat, uint16_t *ret_group)
 {
 	struct ring_fault fault = { "find the interface", NULL };
 	struct ring_seat at = *seat;
 	struct link_state link;
 	int r = socket_interface(PLACE_OF(interface), &link);
 
-	*listener = (struct listener) { .fd = r < 0 ? r : socket_open(PLACE_OF(interface)) };
-	r = listener->fd;
+	if (r == 0)
+		r = next == cooked_next ? socket_open_cooked(PLACE_OF(interface))
+					: socket_open(PLACE_OF(interface));
+	*listener = (struct listener) { .fd = r, .next = next };
 	if (r >= 0)
 		r = ring_open(&listener->ring, listener->fd, &listener_geometry, &fault);
 	at.ifindex = link.ifindex;
@@ -39,8 +41,22 @@ int listener_open(struct listener *listener, const char *interface, const struct
 	return r;
 }
 
+int listener_open(struct listener *listener, const char *interface, const struct ring_seat *seat,
+    uint16_t *ret_group)
+{
+	return open_with(listener, block_walk_next, interface, seat, ret_group);
+}
+
+int listener_open_cooked(struct listener *listener, const char *interface,
+    const struct ring_seat *seat, uint16_t *ret_group)
+{
+	return open_with(listener, cooked_next, interface, seat, ret_group);
+}
+
 static void count(struct listener *listener, const struct packet *packet)
 {
+	/* From where an Ethernet header would begin. */
+	const uint32_t more = listener->next == cooked_next ? 20 - 14 : 0;
 	uint64_t number;
 
 	listener->walked++;
@@ -48,7 +64,8 @@ static void count(struct listener *listener, const struct packet *packet)
 	for (unsigned int i = 0; i < 2 * (NUMBERED_TAGS_MAX + 1); i++) {
 		const struct numbered_plan plan = { .tag_count = i / 2, .ipv6 = i % 2 };
 
-		if (numbered_find(&plan, packet->bytes, packet->captured_length, &number) <= 0 ||
+		if (numbered_find(&plan, packet->bytes + more, packet->captured_length - more,
+			&number) <= 0 ||
 		    number >= LISTENER_NUMBERS)
 			continue;
 		listener->times[number]++;
@@ -65,7 +82,7 @@ void listener_take(struct listener *listener, void *block, size_t size, uint64_t
 	int r;
 
 	block_walk_begin(&walk, block, size);
-	while ((r = block_walk_next(&walk, &packet)) > 0)
+	while ((r = listener->next(&walk, &packet)) > 0)
 		count(listener, &packet);
 	listener->blocks_amiss += r < 0 || number != listener->block_number + 1;
 	listener->block_number = number;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "capture/block.h"
 #include "capture/filter.h"
 #include "capture/ring.h"
 #include "packet.h"
@@ -16,6 +17,7 @@ enum { LISTENER_NUMBERS = 4096 };
 struct listener {
 	int fd;
 	struct ring *ring;
+	block_step *next;
 	uint64_t offered; /* the kernel's count, of packets and not of drops */
 	uint64_t dropped;
 	uint64_t walked;
@@ -31,6 +33,10 @@ extern const struct geometry listener_geometry;
 /* Open and join, refusing everything.  0, or a negative errno with a line on stderr. */
 int listener_open(struct listener *listener, const char *interface, const struct ring_seat *seat,
     uint16_t *ret_group);
+
+/* The same without link headers. */
+int listener_open_cooked(struct listener *listener, const char *interface,
+    const struct ring_seat *seat, uint16_t *ret_group);
 
 /* Count what a leased block holds. */
 void listener_take(struct listener *listener, void *block, size_t size, uint64_t number);

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "capture/filter.h"
+#include "capture/link.h"
 #include "support/listener.h"
 #include "support/numbered.h"
 #include "support/own_namespace.h"
@@ -26,7 +27,7 @@ static void a_text_that_is_a_filter_passes(void **state)
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
 		char *reason = NULL;
 
-		assert_int_equal(filter_check(texts[i], &reason), 0);
+		assert_int_equal(filter_check(texts[i], LINKTYPE_ETHERNET, &reason), 0);
 		assert_null(reason);
 	}
 }
@@ -40,7 +41,7 @@ static void a_text_that_is_none_is_refused_with_a_reason(void **state)
 	for (size_t i = 0; i < COUNT_OF(texts); i++) {
 		char *reason = NULL;
 
-		assert_int_equal(filter_check(texts[i], &reason), -EINVAL);
+		assert_int_equal(filter_check(texts[i], LINKTYPE_ETHERNET, &reason), -EINVAL);
 		assert_non_null(reason);
 		assert_true(strlen(reason) > 0);
 		free(reason);
@@ -65,7 +66,7 @@ static void a_text_that_takes_too_long_is_refused(void **state)
 	char *text = many("port", 4000), *reason = NULL;
 
 	(void)state;
-	assert_int_equal(filter_check(text, &reason), -EINVAL);
+	assert_int_equal(filter_check(text, LINKTYPE_ETHERNET, &reason), -EINVAL);
 	assert_non_null(strstr(reason, "takes libpcap more than 2 s"));
 	assert_true(clock_monotonic_ns() - begin < 20 * NSEC_PER_SEC);
 	free(reason);
@@ -77,7 +78,7 @@ static void a_program_that_is_too_long_is_refused(void **state)
 	char *text = many("vlan", 700), *reason = NULL;
 
 	(void)state;
-	assert_int_equal(filter_check(text, &reason), -EINVAL);
+	assert_int_equal(filter_check(text, LINKTYPE_ETHERNET, &reason), -EINVAL);
 	assert_non_null(strstr(reason, "4096 instructions"));
 	free(reason);
 	free(text);
@@ -116,6 +117,9 @@ static const struct numbered_plan kinds[KINDS] = {
 	    .tags = { { 0x88a8, 8 }, { 0x8100, 9 } } },
 };
 
+static const struct link_state ethernet = {
+	.ifindex = 2, .arphrd = 1, .link_type = LINKTYPE_ETHERNET
+};
 static struct listener listener;
 
 static void send_plan(const char *interface, const struct numbered_plan *plan)
@@ -138,11 +142,14 @@ static void listen_with(const char *interface, const struct capture_config *capt
 		.mode = FANOUT_HASH, .group = RING_NEW_GROUP, .member_count = 1, .promiscuous = true
 	};
 	struct filter filter = { 0 };
+	struct link_state link;
 	char *reason = NULL;
 	uint16_t group;
-	int r = filter_compile_live(
-	    &filter, PLACE_OF(interface), capture, strcmp(interface, "lo") == 0, &reason);
+	int r;
 
+	assert_int_equal(socket_interface(PLACE_OF(interface), &link), 0);
+	assert_int_equal(link_choose(link.arphrd, LINK_AUTO, &link.link_type), 1);
+	r = filter_compile_live(&filter, PLACE_OF(interface), capture, &link, &reason);
 	if (r < 0)
 		fail_msg("%s: %s", capture->filter, reason ? reason : strerror(-r));
 	assert_int_equal(listener_open(&listener, interface, &seat, &group), 0);
@@ -316,7 +323,8 @@ static void a_filter_of_too_many_instructions_says_so(void **state)
 	for (int i = 0, at = 0; i < TERMS; i++)
 		at += sprintf(text + at, "%slen = %d", i ? " or " : "", 2 * i + 1);
 	assert_int_equal(
-	    filter_compile_live(&filter, PLACE_OF(OWN_NEAR), &capture, false, &reason), -EINVAL);
+	    filter_compile_live(&filter, PLACE_OF(OWN_NEAR), &capture, &ethernet, &reason),
+	    -EINVAL);
 	assert_non_null(reason);
 	assert_non_null(strstr(reason, "4096"));
 	assert_null(filter.instructions);
@@ -333,7 +341,7 @@ static void an_interface_that_is_not_there_is_told(void **state)
 
 	(void)state;
 	assert_true(
-	    filter_compile_live(&filter, PLACE_OF("absent0"), &capture, false, &reason) < 0);
+	    filter_compile_live(&filter, PLACE_OF("absent0"), &capture, &ethernet, &reason) < 0);
 	assert_non_null(reason);
 	assert_null(filter.instructions);
 	free(reason);

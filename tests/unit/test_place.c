@@ -120,15 +120,16 @@ static void a_filter_is_compiled_where_its_device_is(void **state)
 {
 	static char text[] = "vlan 7 and udp";
 	const struct capture_config capture = { .filter = text, .snaplen = SNAPLEN_MOST };
+	const struct link_state ethernet = { .ifindex = 2, .arphrd = 1, .link_type = 1 };
 	struct filter filter = { 0 };
 	CLEANUP(free_at) char *reason = NULL;
 
 	(void)state;
-	assert_int_equal(filter_compile_live(&filter, &there, &capture, false, &reason), 0);
+	assert_int_equal(filter_compile_live(&filter, &there, &capture, &ethernet, &reason), 0);
 	assert_true(filter.count > 1);
 	filter_release(&filter);
 	assert_true(
-	    filter_compile_live(&filter, PLACE_OF("fcright"), &capture, false, &reason) < 0);
+	    filter_compile_live(&filter, PLACE_OF("fcright"), &capture, &ethernet, &reason) < 0);
 	assert_non_null(reason);
 }
 
