@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "capture/device.h"
 #include "capture/geometry.h"
+#include "capture/link.h"
 #include "storage/catalog.h"
 #include "supervisor/deadlines.h"
 #include "supervisor/journal.h"
@@ -179,11 +180,24 @@ static void tell_of_device(void *user, const char *sentence)
 	journal_event(EVENT_DEVICE, &about, "%s", sentence);
 }
 
+static void tell_of_link(const struct group *group)
+{
+	const struct journal_about about = { .interface = group->interface->name };
+	uint32_t link_type;
+
+	if (link_choose(group->link.arphrd, group->config->capture.link, &link_type) == 0)
+		journal_event(EVENT_LINK, &about,
+		    "%s: its link type (ARPHRD_ %u) is not known; it is captured cooked: each "
+		    "packet with a header of LINKTYPE_LINUX_SLL2 in place of its own",
+		    group->interface->name, group->link.arphrd);
+}
+
 void news_device(struct group *group)
 {
 	const struct place place = interfaces_place(group->interfaces, group->interface);
 	struct device_facts facts;
 
+	tell_of_link(group);
 	if (device_look(&place, &facts) == 0)
 		device_advise(&facts, group->interface->workers, tell_of_device, group);
 }

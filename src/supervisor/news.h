@@ -31,5 +31,5 @@ void news_frozen(const struct group *group, const struct child *child);
 /* Its rings wait for less than a worker may hang. */
 void news_patience(const struct group *group);
 
-/* What its device does to packets, and what it lost. */
+/* That its link type is not known, where that is so; what its device does to packets, and lost. */
 void news_device(struct group *group);

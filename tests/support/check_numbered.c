@@ -10,6 +10,7 @@
 
 #include "base/array.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -20,6 +21,10 @@
 enum {
 	WORKERS_MAX = 256,
 	ANY = -1,
+	ETHERNET = 14,
+	COOKED = 20,
+	LINKTYPE_ETHERNET = 1,
+	LINKTYPE_LINUX_SLL2 = 276,
 };
 
 struct file {
@@ -30,8 +35,17 @@ struct file {
 	uint64_t packets;
 };
 
+/* What a cooked header says of each frame of the plan; frames of other interfaces are passed over.
+ */
+struct cooked {
+	uint32_t ifindex; /* 0: the files are of Ethernet */
+	uint16_t arphrd;
+	uint8_t direction;
+};
+
 struct check {
 	struct numbered_plan plan;
+	struct cooked cooked;
 	int64_t missing_allowed; /* exactly so many, or ANY */
 	int64_t only_flow;       /* the frames of this flow and no others, or ANY */
 	uint64_t snaplen;
@@ -63,7 +77,7 @@ static int usage(void)
 	fprintf(stderr,
 	    "usage: check_numbered " NUMBERED_OPTIONS_HELP
 	    "\n  [--missing=N|any] [--only-flow=N] [--snaplen=N] [--ordered] [--whole-flows]\n"
-	    "  [--microseconds] [--worker=N] FILE...\n");
+	    "  [--microseconds] [--worker=N] [--cooked=IFINDEX:ARPHRD:DIRECTION] FILE...\n");
 
 	return 64;
 }
@@ -111,6 +125,18 @@ static int parse_or_any(const char *text, int64_t *ret_value)
 	return 0;
 }
 
+static int parse_cooked(const char *text, struct cooked *ret_cooked)
+{
+	struct cooked cooked;
+
+	if (sscanf(text, "%" SCNu32 ":%" SCNu16 ":%" SCNu8, &cooked.ifindex, &cooked.arphrd,
+		&cooked.direction) != 3)
+		return -EINVAL;
+	*ret_cooked = cooked;
+
+	return 0;
+}
+
 static int take_own(struct check *check, int option)
 {
 	int64_t worker = 0;
@@ -138,6 +164,8 @@ static int take_own(struct check *check, int option)
 			return -EINVAL;
 		check->worker = (int)worker;
 		return 0;
+	case '8':
+		return parse_cooked(optarg, &check->cooked);
 	default:
 		return numbered_option(&check->plan, option, optarg);
 	}
@@ -153,6 +181,7 @@ static int parse(int argc, char **argv, struct check *check)
 		{ "whole-flows", no_argument, NULL, '5' },
 		{ "microseconds", no_argument, NULL, '6' },
 		{ "worker", required_argument, NULL, '7' },
+		{ "cooked", required_argument, NULL, '8' },
 		NUMBERED_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
@@ -189,11 +218,32 @@ static void note_flow(struct check *check, uint64_t number, int worker)
 	}
 }
 
+/* The header of LINKTYPE_LINUX_SLL2 in place of Ethernet's, of which type and source remain. */
+static size_t cook(
+    const struct cooked *cooked, uint8_t *record, const uint8_t *frame, size_t length)
+{
+	const uint8_t header[COOKED] = { frame[12], frame[13], 0, 0,
+		(uint8_t)(cooked->ifindex >> 24), (uint8_t)(cooked->ifindex >> 16),
+		(uint8_t)(cooked->ifindex >> 8), (uint8_t)cooked->ifindex,
+		(uint8_t)(cooked->arphrd >> 8), (uint8_t)cooked->arphrd, cooked->direction, 6,
+		frame[6], frame[7], frame[8], frame[9], frame[10], frame[11] };
+
+	memcpy(record, header, COOKED);
+	memcpy(record + COOKED, frame + ETHERNET, length - ETHERNET);
+
+	return length - ETHERNET + COOKED;
+}
+
 static bool is_equal(const struct check *check, const struct pcap_record *record, uint64_t number)
 {
-	static uint8_t frame[NUMBERED_LENGTH_MAX];
-	size_t length = numbered_build(&check->plan, number, frame);
-	size_t captured = length < check->snaplen ? length : check->snaplen;
+	static uint8_t plain[NUMBERED_LENGTH_MAX], cooked[NUMBERED_LENGTH_MAX + COOKED];
+	const uint8_t *frame = check->cooked.ifindex ? cooked : plain;
+	size_t length = numbered_build(&check->plan, number, plain);
+	size_t captured;
+
+	if (check->cooked.ifindex)
+		length = cook(&check->cooked, cooked, plain, length);
+	captured = length < check->snaplen ? length : check->snaplen;
 
 	return record->length == length && record->captured == captured &&
 	       memcmp(record->bytes, frame, captured) == 0;
@@ -202,10 +252,13 @@ static bool is_equal(const struct check *check, const struct pcap_record *record
 static void check_record(
     struct check *check, const struct pcap_record *record, const struct file *file, uint64_t *last)
 {
+	/* From where Ethernet's header would begin. */
+	const size_t more = check->cooked.ifindex ? COOKED - ETHERNET : 0;
 	uint64_t number;
 	uint64_t bit;
 
-	if (!numbered_find(&check->plan, record->bytes, record->captured, &number)) {
+	if (!numbered_find(&check->plan, record->bytes + more,
+		record->captured > more ? record->captured - more : 0, &number)) {
 		check->foreign++;
 		return;
 	}
@@ -226,19 +279,33 @@ static void check_record(
 	note_flow(check, number, file->worker);
 }
 
+static bool is_of_another(const struct cooked *cooked, const struct pcap_record *record)
+{
+	uint32_t ifindex;
+
+	if (cooked->ifindex == 0 || record->captured < COOKED)
+		return false;
+	memcpy(&ifindex, record->bytes + 4, sizeof(ifindex));
+
+	return ntohl(ifindex) != cooked->ifindex;
+}
+
 static void check_file(struct check *check, struct file *file)
 {
+	const uint32_t link_type = check->cooked.ifindex ? LINKTYPE_LINUX_SLL2 : LINKTYPE_ETHERNET;
 	struct pcap_record record;
 	struct pcap_file pcap;
 	uint64_t last = 0;
 	int r = pcap_file_open(file->path, &pcap);
 
-	if (r < 0 || pcap.nanoseconds != check->nanoseconds || pcap.link_type != 1) {
+	if (r < 0 || pcap.nanoseconds != check->nanoseconds || pcap.link_type != link_type) {
 		fprintf(stderr, "check_numbered: %s: not a file as asked for\n", file->path);
 		check->bad_files++;
 		return;
 	}
 	while ((r = pcap_file_next(&pcap, &record)) > 0) {
+		if (is_of_another(&check->cooked, &record))
+			continue;
 		if (file->packets++ == 0)
 			file->first_ns = record.time_ns;
 		else if (check->ordered && record.time_ns < file->last_ns)

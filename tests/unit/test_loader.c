@@ -184,7 +184,7 @@ static const struct {
 	    ":2:34: fanout.program: \"x\" is not absolute" },
 	{ "interfaces: [{name: e}]\nfanout: {mode: program, program: /absent.bpf}\n",
 	    "/absent.bpf: fanout.program: cannot be read: No such file" },
-	{ "interfaces: [{name: e}]\ncapture: {link: cooked}\n", "cooked is not in this version" },
+	{ "interfaces: [{name: e}]\ncapture: {link: raw}\n", "none of them; auto, cooked" },
 	{ "interfaces: [{name: e}]\ncapture: {timestamp: hardware}\n", "not in this version" },
 	{ "interfaces: [{name: e}]\ncapture: {promiscuous: maybe}\n", "true or false" },
 	{ "interfaces: [{name: e}]\noutput: {format: pcapng}\n", "pcapng is not in this version" },
