@@ -229,9 +229,12 @@ static int filter_calls(const struct heritage *heritage)
 		return -ENOMEM;
 	if (sigaction(SIGSYS, &action, NULL) < 0)
 		r = -errno;
-	/* Calls of another architecture, such as those of 32 bits, have no place in the table. */
-	if (r == 0)
-		r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+	/*
+	 * Calls of another architecture, such as those of 32 bits, have no place in the table.  A
+	 * sandbox without seccomp(2) leaves libseccomp's own way: it ends the thread, and there is
+	 * but one.
+	 */
+	(void)seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	for (size_t i = 0; r == 0 && i < COUNT_OF(allowed_calls); i++) {
 		int number = seccomp_syscall_resolve_name(allowed_calls[i]);
 
