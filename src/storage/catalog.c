@@ -8,8 +8,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { LINE_LENGTH = 8192, TIME_LENGTH = 48 };
 
@@ -57,13 +60,47 @@ static void put_entry(FILE *line, const struct catalog_entry *entry)
 	fputs("}\n", line);
 }
 
-int catalog_append(int directory, const struct catalog_entry *entry)
+/* Cut a line off that did not go in whole; what is left of it goes on with the next try. */
+static size_t cut_to_whole(int fd, const char *lines, size_t n)
+{
+	const char *end = memrchr(lines, '\n', n);
+	size_t whole = end ? (size_t)(end + 1 - lines) : 0;
+	struct stat status;
+
+	if (fstat(fd, &status) < 0 || ftruncate(fd, status.st_size - (off_t)(n - whole)) < 0)
+		return n;
+	return whole;
+}
+
+int catalog_catch_up(struct catalog *catalog)
+{
+	CLEANUP(close_at) int fd = -1;
+	ssize_t n;
+	size_t done;
+
+	if (catalog->length == 0)
+		return 0;
+	fd = openat(catalog->directory, "catalog.jsonl",
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		return -errno;
+	n = write(fd, catalog->lines, catalog->length);
+	if (n < 0)
+		return -errno;
+	done = (size_t)n;
+	if (done < catalog->length)
+		done = cut_to_whole(fd, catalog->lines, done);
+	catalog->length -= done;
+	memmove(catalog->lines, catalog->lines + done, catalog->length);
+	return catalog->length == 0 ? 0 : -ENOSPC;
+}
+
+int catalog_append(struct catalog *catalog, const struct catalog_entry *entry)
 {
 	char text[LINE_LENGTH];
 	FILE *line = fmemopen(text, sizeof(text), "w");
-	CLEANUP(close_at) int fd = -1;
 	size_t length;
-	ssize_t n;
+	char *lines;
 
 	if (!line)
 		return -ENOMEM;
@@ -71,12 +108,17 @@ int catalog_append(int directory, const struct catalog_entry *entry)
 	(void)fflush(line);
 	length = (size_t)ftell(line);
 	fclose(line);
-	fd = openat(directory, "catalog.jsonl",
-	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (fd < 0)
-		return -errno;
-	n = write(fd, text, length);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == length ? 0 : -ENOSPC;
+	lines = realloc(catalog->lines, catalog->length + length);
+	if (!lines)
+		return -ENOMEM;
+	memcpy(lines + catalog->length, text, length);
+	catalog->lines = lines;
+	catalog->length += length;
+	return catalog_catch_up(catalog);
+}
+
+void catalog_release(struct catalog *catalog)
+{
+	free(catalog->lines);
+	*catalog = (struct catalog) { .directory = -1 };
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* One finished file. */
@@ -17,7 +18,23 @@ struct catalog_entry {
 };
 
 /*
- * Append a line of JSON to catalog.jsonl of the directory, in one write.  The supervisor alone
- * calls it.  Times are ISO 8601 in UTC with nanoseconds.  Returns 0 or a negative errno.
+ * catalog.jsonl of an output directory, one line of JSON for each finished file.  The supervisor
+ * alone writes it.
  */
-int catalog_append(int directory, const struct catalog_entry *entry);
+struct catalog {
+	int directory; /* the caller's */
+	char *lines;   /* whole ones that the storage has refused so far */
+	size_t length;
+};
+
+/*
+ * Append a line, in one write.  Times are ISO 8601 in UTC with nanoseconds.  Returns 0, or a
+ * negative errno: then the line waits in memory, before all that come later, but for -ENOMEM.
+ */
+int catalog_append(struct catalog *catalog, const struct catalog_entry *entry);
+
+/* Append what waits.  Returns 0 where nothing does any more, or a negative errno. */
+int catalog_catch_up(struct catalog *catalog);
+
+/* Forget what waits. */
+void catalog_release(struct catalog *catalog);

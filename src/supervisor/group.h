@@ -28,7 +28,7 @@ struct group {
 	const struct config *config;
 	const struct interface_config *interface;
 	const struct interfaces *interfaces;
-	const struct premises *premises;
+	struct premises *premises;
 	struct keeper *keeper; /* what an earlier life left in the descriptor store; or NULL */
 	struct ledger_interface *record;
 	const struct group_limits *limits;

@@ -45,9 +45,11 @@ void news_finished(struct group *group, struct child *child, const struct messag
 	/* A life that is killed while it tells has its successor tell the last one again. */
 	if ((uint32_t)file->number == atomic_load(&child->slot->entered))
 		return;
-	r = catalog_append(group->premises->output, &entry);
+	r = catalog_append(&group->premises->catalog, &entry);
 	if (r < 0)
-		(void)log_failure(r, "%s: cannot enter it in catalog.jsonl", file->name);
+		(void)log_failure(r,
+		    "%s: cannot enter it in catalog.jsonl; that is tried until it works",
+		    file->name);
 	atomic_store(&child->slot->entered, (uint32_t)file->number);
 	journal_event(EVENT_FILE_FINISHED, &about, "%s: finished with %" PRIu64 " packets",
 	    file->name, file->packets);

@@ -103,6 +103,7 @@ static int open_output(struct premises *premises, const char *path)
 	int r = 0;
 
 	premises->output = open(path, O_DIRECTORY | O_CLOEXEC);
+	premises->catalog.directory = premises->output;
 	if (premises->output < 0)
 		r = -errno;
 	else
@@ -385,6 +386,7 @@ void premises_remove_ledger(const struct premises *premises)
 
 void premises_close(struct premises *premises)
 {
+	catalog_release(&premises->catalog);
 	ledger_close(TAKE(premises->ledger));
 	close_at(&premises->output);
 	close_at(&premises->runtime);

@@ -4,6 +4,7 @@
 #include "base/exit.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
+#include "storage/catalog.h"
 
 #include <stdbool.h>
 
@@ -14,6 +15,7 @@
 struct premises {
 	int runtime; /* directory, locked for as long as the supervisor lives */
 	int output;  /* directory */
+	struct catalog catalog;
 	struct ledger *ledger;
 	bool goes_on; /* ledger and stages are an earlier life's, which left them to be gone on with
 		       */

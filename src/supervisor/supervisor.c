@@ -311,6 +311,7 @@ static int on_check(sd_event_source *source, uint64_t usec, void *user)
 			deadlines_check(&supervisor->groups[i], now_ns);
 	supervisor->checked_ns = now_ns;
 	interfaces_check(supervisor->interfaces);
+	(void)catalog_catch_up(&supervisor->premises.catalog);
 	tell_ready(supervisor);
 	if (supervisor->is_stopping)
 		report_notify("EXTEND_TIMEOUT_USEC=%" PRIu64, stop_extension_us);
@@ -459,6 +460,15 @@ static void end_ledger(struct supervisor *supervisor)
 	atomic_store(&ledger_header(supervisor->premises.ledger)->state, STATE_GONE);
 }
 
+static void end_catalog(struct supervisor *supervisor)
+{
+	int r = catalog_catch_up(&supervisor->premises.catalog);
+
+	if (r < 0)
+		(void)log_failure(r, "%s: catalog.jsonl lacks the last finished files",
+		    supervisor->config->output.directory);
+}
+
 static void tear_down(struct supervisor *supervisor)
 {
 	struct ledger *ledger = supervisor->premises.ledger;
@@ -470,6 +480,7 @@ static void tear_down(struct supervisor *supervisor)
 	for (size_t i = 0; supervisor->groups && i < supervisor->config->interface_count; i++)
 		if (supervisor->groups[i].config)
 			(leaves ? group_leave : group_close)(&supervisor->groups[i]);
+	end_catalog(supervisor);
 	if (ledger) {
 		if (!leaves)
 			end_ledger(supervisor);

@@ -210,6 +210,7 @@ static int prepare(void)
 		return -errno;
 	premises.runtime = open(directory, O_DIRECTORY | O_CLOEXEC);
 	premises.output = open(directory, O_DIRECTORY | O_CLOEXEC);
+	premises.catalog.directory = premises.output;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	return sigprocmask(SIG_BLOCK, &mask, NULL);

@@ -5,7 +5,6 @@
 #include "ledger/ledger.h"
 #include "storage/append.h"
 #include "storage/books.h"
-#include "storage/catalog.h"
 #include "storage/name.h"
 #include "storage/rotation.h"
 #include "storage/segment.h"
@@ -530,30 +529,6 @@ static void only_an_empty_file_that_nobody_holds_is_an_orphan(void **state)
 	assert_false(is_there("g.pcap.part"));
 }
 
-/* ---- the catalog ------------------------------------------------------------------------- */
-
-static void a_line_is_json_whatever_the_name(void **state)
-{
-	const struct catalog_entry entry = { .file = "a\"b\\c\n\x01.pcap",
-		.inode = UINT64_MAX,
-		.sensor = "s",
-		.interface = "eth0",
-		.first_ns = 1700000000 * second + 5,
-		.cause = "rotated" };
-	char text[1024] = "";
-	int fd;
-
-	(void)state;
-	assert_int_equal(catalog_append(directory, &entry), 0);
-	fd = openat(directory, "catalog.jsonl", O_RDONLY);
-	assert_true(read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	assert_non_null(strstr(text, "{\"file\":\"a\\\"b\\\\c\\u000a\\u0001.pcap\""));
-	assert_non_null(strstr(text, "\"inode\":18446744073709551615"));
-	assert_non_null(strstr(text, "\"first\":\"2023-11-14T22:13:20.000000005Z\""));
-	assert_int_equal(text[strlen(text) - 1], '\n');
-}
-
 #define FILE_TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int main(void)
@@ -582,7 +557,6 @@ int main(void)
 		FILE_TEST(no_link_is_followed),
 		FILE_TEST(an_earlier_life_is_found_by_its_inode),
 		FILE_TEST(only_an_empty_file_that_nobody_holds_is_an_orphan),
-		FILE_TEST(a_line_is_json_whatever_the_name),
 	};
 
 	return RUN_TESTS(tests);

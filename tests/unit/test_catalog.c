@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "support/cmocka.h"
+
+#include "base/array.h"
+#include "storage/catalog.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const uint64_t second = 1000000000;
+static char path[64];
+static int directory = -1;
+
+static int make_directory(void **state)
+{
+	(void)state;
+	strcpy(path, "/tmp/fancap-catalog-XXXXXX");
+	if (!mkdtemp(path))
+		return -1;
+	directory = open(path, O_DIRECTORY | O_CLOEXEC);
+	return directory < 0 ? -1 : 0;
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	(void)unlinkat(directory, "catalog.jsonl", 0);
+	close(directory);
+	return rmdir(path);
+}
+
+static void a_line_is_json_whatever_the_name(void **state)
+{
+	const struct catalog_entry entry = { .file = "a\"b\\c\n\x01.pcap",
+		.inode = UINT64_MAX,
+		.sensor = "s",
+		.interface = "eth0",
+		.first_ns = 1700000000 * second + 5,
+		.cause = "rotated" };
+	struct catalog catalog = { .directory = directory };
+	char text[1024] = "";
+	int fd;
+
+	(void)state;
+	assert_int_equal(catalog_append(&catalog, &entry), 0);
+	catalog_release(&catalog);
+	fd = openat(directory, "catalog.jsonl", O_RDONLY);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	assert_non_null(strstr(text, "{\"file\":\"a\\\"b\\\\c\\u000a\\u0001.pcap\""));
+	assert_non_null(strstr(text, "\"inode\":18446744073709551615"));
+	assert_non_null(strstr(text, "\"first\":\"2023-11-14T22:13:20.000000005Z\""));
+	assert_int_equal(text[strlen(text) - 1], '\n');
+}
+
+static off_t catalog_size(void)
+{
+	struct stat status;
+
+	assert_int_equal(fstatat(directory, "catalog.jsonl", &status, 0), 0);
+	return status.st_size;
+}
+
+/* A disk that is full for a while: no line is lost, none is doubled, and none is ever torn. */
+static void lines_that_are_refused_are_entered_later(void **state)
+{
+	const char *const names[] = { "1.pcap", "2.pcap", "3.pcap", "4.pcap" };
+	struct catalog_entry entry = { .sensor = "s", .interface = "i", .cause = "rotated" };
+	struct catalog catalog = { .directory = directory };
+	struct rlimit usual, limit;
+	off_t line = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &usual), 0);
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		entry.file = names[i];
+		assert_int_equal(catalog_append(&catalog, &entry), i == 0 ? 0 : -ENOSPC);
+		line = i == 0 ? catalog_size() : line;
+		assert_int_equal(catalog_size(), line);
+		/* Room for half a line more. */
+		limit = (struct rlimit) { (rlim_t)(line + line / 2), usual.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	}
+	limit.rlim_cur = (rlim_t)(2 * line + line / 2);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(catalog_catch_up(&catalog), -ENOSPC);
+	assert_int_equal(catalog_size(), 2 * line);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &usual), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(catalog_catch_up(&catalog), 0);
+		assert_int_equal(catalog_size(), 4 * line);
+	}
+	catalog_release(&catalog);
+}
+
+#define CATALOG_TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CATALOG_TEST(a_line_is_json_whatever_the_name),
+		CATALOG_TEST(lines_that_are_refused_are_entered_later),
+	};
+
+	return RUN_TESTS(tests);
+}
