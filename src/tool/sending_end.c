@@ -30,8 +30,6 @@ struct sending {
 	uint8_t frame[PROBE_SIZE_MOST];
 };
 
-DEFINE_CLEANUP(struct transmit *, transmit_close)
-
 /* ---- the ring ---------------------------------------------------------------------------- */
 
 static void wait_for_room(const struct sending *sending)
