@@ -42,10 +42,13 @@ enum ledger_state {
 	STATE_COUNT_,
 };
 
-/* What rings and stages are made by: who goes on with them must be of the same mind. */
+/* What sockets, rings, stages and open files are made by: who goes on with them agrees in all. */
 struct ledger_terms {
 	uint64_t ring_memory, block_size, retire_timeout_ns; /* of one ring */
 	uint64_t stage_size;                                 /* of one stage */
+	uint64_t snaplen, resolution;                        /* as the head of an open file says */
+	uint64_t link, timestamp, promiscuous;               /* of a socket */
+	uint64_t fanout, rollover; /* of a group: what cannot be changed */
 };
 
 /* Fixed, down to `output`. */

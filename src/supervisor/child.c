@@ -107,7 +107,7 @@ static int open_for_life(struct child *child, const char **ret_purpose)
 	return 0;
 }
 
-static struct keeper_ring ring_of(const struct child *child)
+struct keeper_ring child_ring(const struct child *child)
 {
 	struct keeper_ring ring = {
 		.generation = atomic_load(&child->slot->generation),
@@ -120,7 +120,7 @@ static struct keeper_ring ring_of(const struct child *child)
 
 void child_keep(struct child *child)
 {
-	const struct keeper_ring ring = ring_of(child);
+	const struct keeper_ring ring = child_ring(child);
 
 	keeper_store(&ring, child->socket);
 	child->is_kept = true;
@@ -128,7 +128,7 @@ void child_keep(struct child *child)
 
 void child_let_go(struct child *child)
 {
-	const struct keeper_ring ring = ring_of(child);
+	const struct keeper_ring ring = child_ring(child);
 
 	if (child->is_kept)
 		keeper_remove(&ring);

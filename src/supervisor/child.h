@@ -63,6 +63,9 @@ void child_command(struct child *child, enum message_kind kind, uint32_t value);
 /* Have it drain and leave. */
 void child_stop(struct child *child);
 
+/* What its socket is in the service manager's store. */
+struct keeper_ring child_ring(const struct child *child);
+
 /* Have the service manager keep a duplicate of its socket. */
 void child_keep(struct child *child);
 

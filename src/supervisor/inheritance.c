@@ -7,7 +7,6 @@
 #include "supervisor/succession.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 
 /* The ring that the ledger speaks of, and no other: its numbers say nothing of another. */
 static bool is_of_ledger(const struct child *child, int fd)
@@ -22,6 +21,7 @@ static bool is_of_ledger(const struct child *child, int fd)
 /* What nobody will read is counted at least. */
 static void refuse(const struct group *group, const struct child *child, int fd)
 {
+	const struct keeper_ring ring = child_ring(child);
 	struct ledger_statistics lost = { 0 };
 
 	(void)filter_attach(fd, &filter_refuse_all);
@@ -31,17 +31,7 @@ static void refuse(const struct group *group, const struct child *child, int fd)
 	    "ledger knows; closed, with %" PRIu32 " packets that nobody had read",
 	    group->interface->name, child->heritage.worker, lost.packets - lost.drops);
 	close(fd);
-}
-
-static int claim(struct group *group, const struct child *child)
-{
-	struct keeper_ring ring = {
-		.generation = atomic_load(&child->slot->generation),
-		.worker = child->heritage.worker,
-	};
-
-	snprintf(ring.interface, sizeof(ring.interface), "%s", group->interface->name);
-	return keeper_claim(group->keeper, &ring);
+	keeper_remove(&ring);
 }
 
 size_t inheritance_enter(struct group *group, struct socket_seat *ret_seat)
@@ -51,7 +41,8 @@ size_t inheritance_enter(struct group *group, struct socket_seat *ret_seat)
 	for (size_t i = 0; i < group->count; i++) {
 		struct child *child = &group->children[i];
 		struct socket_seat seat;
-		int fd = claim(group, child);
+		const struct keeper_ring ring = child_ring(child);
+		int fd = keeper_claim(group->keeper, &ring);
 
 		if (fd < 0)
 			continue;

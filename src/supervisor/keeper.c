@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "capture/socket.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -175,6 +176,20 @@ void keeper_free(struct keeper *keeper)
 	free(keeper);
 }
 
+/* What nobody will read is counted at least: as far as no worker had asked for it before. */
+static void tell_dropped(const char *name, int fd)
+{
+	struct ledger_statistics lost = { 0 };
+
+	if (socket_statistics(fd, &lost) == 0)
+		log_line(LOG_WARNING,
+		    "descriptor store: %s does not fit the configuration or the ledger; it is "
+		    "closed, with %" PRIu32 " packets that came since the last worker looked",
+		    name, lost.packets - lost.drops);
+	else
+		log_line(LOG_WARNING, "descriptor store: %s is no packet socket, and closed", name);
+}
+
 void keeper_drop(struct keeper *keeper)
 {
 	for (size_t i = 0; i < keeper->count; i++) {
@@ -184,8 +199,7 @@ void keeper_drop(struct keeper *keeper)
 		if (kept->fd < 0)
 			continue;
 		keeper_name(name, &kept->ring);
-		log_line(
-		    LOG_WARNING, "descriptor store: %s fits nothing here, and is closed", name);
+		tell_dropped(name, kept->fd);
 		remove_name(name);
 	}
 	keeper_free(keeper);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "capture/geometry.h"
+#include "capture/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,6 +214,25 @@ static int settle_ledger(struct premises *premises, const struct ledger_shape *s
 	return 0;
 }
 
+static struct ledger_terms terms_of(const struct config *config)
+{
+	return (struct ledger_terms) {
+		.ring_memory = config->ring.memory,
+		.block_size = config->ring.block_size,
+		.retire_timeout_ns = config->ring.retire_timeout,
+		.stage_size = config->output.stage,
+		.snaplen = config->capture.snaplen,
+		.resolution = config->output.resolution,
+		.link = config->capture.link,
+		.timestamp = config->capture.timestamp,
+		.promiscuous = config->capture.promiscuous,
+		/* One program takes another's place. */
+		.fanout = program_runs(config->fanout.mode) ? (uint64_t)FANOUT_PROGRAM
+							    : config->fanout.mode,
+		.rollover = config->fanout.rollover,
+	};
+}
+
 static int open_ledger(struct premises *premises, const struct config *config, const char *path,
     enum premises_start start)
 {
@@ -224,10 +244,7 @@ static int open_ledger(struct premises *premises, const struct config *config, c
 		.interface_count = config->interface_count,
 		.interfaces = interfaces,
 		.output = config->output.directory,
-		.terms = { .ring_memory = config->ring.memory,
-		    .block_size = config->ring.block_size,
-		    .retire_timeout_ns = config->ring.retire_timeout,
-		    .stage_size = config->output.stage },
+		.terms = terms_of(config),
 	};
 
 	if (!interfaces)

@@ -431,7 +431,7 @@ static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step
 			.interface = &config->interfaces[i],
 			.interfaces = supervisor->interfaces,
 			.premises = &supervisor->premises,
-			.keeper = supervisor->keeper,
+			.keeper = supervisor->premises.goes_on ? supervisor->keeper : NULL,
 			.limits = &group_limits,
 			.owner = { on_group_runs, on_group_failed, on_group_ended, supervisor },
 		};

@@ -246,7 +246,10 @@ static const struct ledger_shape left = {
 	.interface_count = 2,
 	.interfaces = left_interfaces,
 	.output = "/var/lib/fancap/dmz",
-	.terms = { 1 << 26, 1 << 20, 100000000, 1 << 22 },
+	.terms = { .ring_memory = 1 << 26,
+	    .block_size = 1 << 20,
+	    .retire_timeout_ns = 100000000,
+	    .stage_size = 1 << 22 },
 };
 
 static void leave_a_ledger(void)
