@@ -32,6 +32,16 @@ inside() {
 	"$machine_program" run "$machine" "$@"
 }
 
+# Send a signal; never to 0, which would be everybody, and who runs this test with them.
+signal_inside() { # SIGNAL PID...
+	local pid
+
+	for pid in "${@:2}"; do
+		[[ $pid =~ ^[0-9]+$ ]] && [ "$pid" -gt 1 ] || die "no process to send SIG$1: '$pid'"
+	done
+	inside kill "-$1" "${@:2}"
+}
+
 boot_machine() {
 	local prefix tool
 
