@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/net_tstamp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -85,6 +86,19 @@ static int map_blocks(struct ring *ring)
 static int refuse_everything(struct ring *ring)
 {
 	return filter_attach(ring->fd, &filter_refuse_all);
+}
+
+/*
+ * Which of a packet's stamps the ring takes; the device's only where it has one.  Before Linux 5.14
+ * tpacket_rcv() took not even the stack's own unless asked, but the time of the copy.
+ */
+static int choose_stamps(struct ring *ring)
+{
+	const int source =
+	    SOF_TIMESTAMPING_SOFTWARE |
+	    (ring->seat.timestamp == TIMESTAMP_HARDWARE ? SOF_TIMESTAMPING_RAW_HARDWARE : 0);
+
+	return set_option(ring, SOL_PACKET, PACKET_TIMESTAMP, &source, sizeof(source));
 }
 
 static int bind_interface(struct ring *ring)
@@ -172,6 +186,7 @@ static const struct step opening_steps[] = {
 /* Between bind and fanout packets would reach every member, so all is refused before. */
 static const struct step joining_steps[] = {
 	{ refuse_everything, "attach a filter that refuses everything", NULL },
+	{ choose_stamps, "choose whose stamps to take", NULL },
 	{ bind_interface, "bind to the interface", NULL },
 	{ join_fanout, "join the fanout group", "the interface must be up" },
 	{ see_everything, "make the interface promiscuous", NULL },

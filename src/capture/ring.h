@@ -48,6 +48,7 @@ struct ring_seat {
 	int32_t group; /* an id, of which 0 is one; RING_NEW_GROUP: the kernel chooses */
 	unsigned int member_count; /* of the group, as planned */
 	bool promiscuous;          /* by membership, which ends with the socket */
+	unsigned int timestamp;    /* enum timestamp_source */
 };
 
 /*

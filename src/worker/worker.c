@@ -226,6 +226,7 @@ static int on_join(struct worker *worker, const struct message *message)
 		.group = (int32_t)message->value,
 		.member_count = (unsigned int)worker->heritage->interface->workers,
 		.promiscuous = config->capture.promiscuous,
+		.timestamp = config->capture.timestamp,
 	};
 	struct ring_fault fault = { 0 };
 	uint16_t group;

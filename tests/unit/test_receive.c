@@ -255,7 +255,7 @@ static void a_failure_at_any_step_names_it_and_leaves_nothing_mapped(void **stat
 		    "bind to the interface" },
 		{ "select TPACKET_V3", "ask for nanosecond stamps", "create the ring",
 		    "map the ring", "attach a filter that refuses everything",
-		    "bind to the interface" },
+		    "choose whose stamps to take", "bind to the interface" },
 	};
 
 	(void)state;

@@ -117,8 +117,8 @@ static void a_failure_at_any_step_names_it_and_leaves_nothing_behind(void **stat
 {
 	const char *const purposes[] = { "select TPACKET_V3", "ask for nanosecond stamps",
 		"create the ring", "map the ring", "attach a filter that refuses everything",
-		"bind to the interface", "join the fanout group", "join the fanout group",
-		"make the interface promiscuous" };
+		"choose whose stamps to take", "bind to the interface", "join the fanout group",
+		"join the fanout group", "make the interface promiscuous" };
 	size_t descriptors = count_descriptors();
 	size_t mapped = count_rings_mapped();
 
