@@ -167,7 +167,7 @@ const struct setting settings[] = {
 	{ "capture.promiscuous",  BOOL(capture.promiscuous), .initial = "true", .reload = RELOAD_NEW_SOCKETS, .help = "see what is not for this host, too" },
 	{ "capture.direction",    WORD(capture.direction, direction_words), .initial = "both", .reload = RELOAD_REFUSED, .help = "which packets" },
 	{ "capture.link",         WORD(capture.link, link_words), .initial = "auto", .reload = RELOAD_REFUSED, .help = "the link type" },
-	{ "capture.timestamp",    WORD(capture.timestamp, timestamp_words), .initial = "software", .later = LATER(TIMESTAMP_HARDWARE), .reload = RELOAD_REFUSED, .help = "who stamps packets" },
+	{ "capture.timestamp",    WORD(capture.timestamp, timestamp_words), .initial = "software", .reload = RELOAD_REFUSED, .help = "who stamps packets" },
 	{ "output.directory",     TEXT(output.directory), .initial = "", .most = 3000, .reload = RELOAD_REFUSED, .help = "an absolute path" },
 	{ "output.name",          TEXT(output.name), .initial = "%Y-%m-%d/%{sensor}-%{interface}-%{worker}-%Y%m%dT%H%M%SZ", .most = 400, .reload = RELOAD_NEXT_FILE, .help = "strftime in UTC, and %{sensor} %{interface} %{worker}" },
 	{ "output.format",        WORD(output.format, format_words), .initial = "pcap", .later = LATER(FORMAT_PCAPNG), .reload = RELOAD_NEXT_FILE, .help = "the files' format" },

@@ -264,6 +264,7 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 	if (geometry_plan(&geometry, &group->config->ring, &rule) < 0)
 		return -EINVAL;
 	group->fanout = -1;
+	group->intake.stamping.runtime = group->premises->runtime;
 	group->record = ledger_interface(ledger, index);
 	group->count = group->record->slot_count;
 	group->children = calloc(group->count, sizeof(*group->children));
@@ -343,7 +344,8 @@ static void refuse_and_stop(struct group *group)
 static int renew_intake(struct group *group)
 {
 	const struct place place = interfaces_place(group->interfaces, group->interface);
-	int r = intake_prepare(&group->intake, group->config, &place, &group->link);
+	int r =
+	    intake_prepare(&group->intake, group->config, group->interface, &place, &group->link);
 	bool is_shared_out = false;
 
 	for (size_t i = 0; r >= 0 && i < group->count; i++) {
@@ -417,7 +419,7 @@ static int begin_anew(struct group *group)
 
 	(void)link_choose(group->link.arphrd, group->config->capture.link, &group->link.link_type);
 	atomic_store(&group->record->link_type, group->link.link_type);
-	r = intake_prepare(&group->intake, group->config, &place, &group->link);
+	r = intake_prepare(&group->intake, group->config, group->interface, &place, &group->link);
 	if (r < 0)
 		return r;
 	group->has_begun = true;
@@ -482,6 +484,7 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 		set_state(group, STATE_WAITING);
 	} else if (change == LINK_IS_UP && state_of(group) == STATE_WAITING && group->runs) {
 		journal_event(EVENT_INTERFACE_BACK, &about, "%s: is up, capture goes on", name);
+		stamping_again(&group->intake.stamping);
 		set_state(group, STATE_RUNNING);
 		if (group->is_of_old && renew_intake(group) < 0)
 			group->is_of_old = false; /* told; the old ones stay */
@@ -516,7 +519,6 @@ bool group_has_ended(const struct group *group)
 
 static void forget(struct group *group)
 {
-	intake_release(&group->intake);
 	free(group->children);
 	*group = (struct group) { 0 };
 }
@@ -534,6 +536,7 @@ void group_close(struct group *group)
 			premises_remove_stage(
 			    group->premises, group->interface->name, (unsigned int)i);
 	}
+	intake_release(&group->intake);
 	forget(group);
 }
 
@@ -541,5 +544,6 @@ void group_leave(struct group *group)
 {
 	for (size_t i = 0; group->children && i < group->count; i++)
 		child_leave(&group->children[i]);
+	intake_leave(&group->intake);
 	forget(group);
 }

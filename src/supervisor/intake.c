@@ -43,14 +43,25 @@ static int prepare_program(
 	return r < 0 ? log_failure(r, "cannot put the program of fanout.mode together") : 0;
 }
 
-int intake_prepare(struct intake *intake, const struct config *config, const struct place *place,
+static void release_programs(struct intake *intake)
+{
+	filter_release(&intake->filter);
+	program_release(&intake->program);
+}
+
+int intake_prepare(struct intake *intake, const struct config *config,
+    const struct interface_config *interface, const struct place *place,
     const struct link_state *link)
 {
 	int r;
 
-	intake_release(intake);
+	release_programs(intake);
 	r = prepare_program(intake, &config->fanout, link);
-	return r < 0 ? r : prepare_filter(intake, &config->capture, place, link);
+	if (r >= 0)
+		r = prepare_filter(intake, &config->capture, place, link);
+	if (r >= 0 && config->capture.timestamp == TIMESTAMP_HARDWARE)
+		r = stamping_begin(&intake->stamping, place, interface->name);
+	return r;
 }
 
 int intake_share_out(const struct intake *intake, int fd)
@@ -60,6 +71,12 @@ int intake_share_out(const struct intake *intake, int fd)
 
 void intake_release(struct intake *intake)
 {
-	filter_release(&intake->filter);
-	program_release(&intake->program);
+	release_programs(intake);
+	stamping_end(&intake->stamping);
+}
+
+void intake_leave(struct intake *intake)
+{
+	release_programs(intake);
+	stamping_leave(&intake->stamping);
 }

@@ -202,4 +202,5 @@ void news_device(struct group *group)
 	tell_of_link(group);
 	if (device_look(&place, &facts) == 0)
 		device_advise(&facts, group->interface->workers, tell_of_device, group);
+	stamping_look(&group->intake.stamping);
 }

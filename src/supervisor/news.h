@@ -31,5 +31,8 @@ void news_frozen(const struct group *group, const struct child *child);
 /* Its rings wait for less than a worker may hang. */
 void news_patience(const struct group *group);
 
-/* That its link type is not known, where that is so; what its device does to packets, and lost. */
+/*
+ * That its link type is not known, where that is so; what its device does to packets, what it lost,
+ * and whether its clock is right.
+ */
 void news_device(struct group *group);

@@ -30,6 +30,7 @@ struct look {
 struct device {
 	int ifindex; /* 0: none was seen yet */
 	uint64_t dropped;
+	bool was_told_unstamped;
 };
 
 struct report {
@@ -203,9 +204,42 @@ static void tell_one_sided(const struct report *report, const struct ledger_slot
 	    share[0] * 100 / share[1], cause);
 }
 
-static void look_at_interface(
-    struct report *report, const struct ledger_interface *interface, uint64_t now_ns)
+/* Packets that were stored; what was staged and then refused is missing here. */
+static int64_t stored_since(const struct counters *now, const struct counters *then)
 {
+	return (int64_t)(since(now, then, COUNTER_WRITTEN) + since(now, then, COUNTER_STAGED));
+}
+
+/* Once in a sensor's life: where this machine sends by the interface, it would never end. */
+static void tell_unstamped(struct report *report, size_t index, const struct counters *now)
+{
+	const struct ledger_interface *interface = ledger_interface(report->ledger, index);
+	struct device *device = &report->devices[index];
+	int64_t stored = 0, stamped = 0;
+	uint64_t packets;
+	const struct journal_about about = { .interface = interface->name, .packets = &packets };
+
+	if (report->config->capture.timestamp != TIMESTAMP_HARDWARE || device->was_told_unstamped)
+		return;
+	for (uint32_t i = 0; i < interface->slot_count; i++) {
+		const struct counters *then = &report->looks[interface->first_slot + i].counters;
+
+		stored += stored_since(&now[i], then);
+		stamped += (int64_t)since(&now[i], then, COUNTER_STAMPED_HARDWARE);
+	}
+	if (stored <= stamped)
+		return;
+	device->was_told_unstamped = true;
+	packets = (uint64_t)(stored - stamped);
+	journal_event(EVENT_UNSTAMPED, &about,
+	    "%s: %" PRIu64 " of %" PRId64 " packets came without the device's stamp that "
+	    "capture.timestamp: hardware asks for, and have the system's; fancap status counts on",
+	    interface->name, packets, stored);
+}
+
+static void look_at_interface(struct report *report, size_t index, uint64_t now_ns)
+{
+	const struct ledger_interface *interface = ledger_interface(report->ledger, index);
 	const double seconds =
 	    MOST((double)(now_ns - report->last_ns) / (double)NSEC_PER_SEC, 0.001);
 	struct counters now[WORKERS_MOST];
@@ -217,6 +251,7 @@ static void look_at_interface(
 		now[i] = counters_of(report->ledger, slot, &report->looks[slot].counters);
 		all += since(&now[i], &report->looks[slot].counters, COUNTER_SEEN);
 	}
+	tell_unstamped(report, index, now);
 	for (uint32_t i = 0; i < interface->slot_count; i++) {
 		struct ledger_slot *slot = ledger_slot(report->ledger, interface->first_slot + i);
 		struct look *look = &report->looks[interface->first_slot + i];
@@ -241,8 +276,8 @@ static uint64_t device_drops(struct device *device, const struct place *place)
 	if (socket_interface(place, &link) < 0 ||
 	    device_dropped(place, link.ifindex, &now.dropped) < 0)
 		return 0;
-	now.ifindex = link.ifindex;
-	*device = now;
+	now.ifindex = device->ifindex = link.ifindex;
+	device->dropped = now.dropped;
 	if (then.ifindex == 0)
 		return 0; /* what it had lost before the sensor began is told at the start */
 	/* Made again, or set back: from nothing. */
@@ -326,7 +361,7 @@ void report_tick(struct report *report, uint64_t now_ns)
 
 	for (size_t i = 0; i < report->config->interface_count; i++) {
 		look_at_device(report, i);
-		look_at_interface(report, ledger_interface(report->ledger, i), now_ns);
+		look_at_interface(report, i, now_ns);
 	}
 	for (size_t i = 0; i < report->config->interface_count && used < sizeof(text); i++) {
 		if (i > 0)

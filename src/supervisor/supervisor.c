@@ -325,6 +325,8 @@ static int on_report(sd_event_source *source, uint64_t usec, void *user)
 	(void)usec;
 	if (!supervisor->is_stopping)
 		report_tick(supervisor->report, clock_monotonic_ns());
+	for (size_t i = 0; i < supervisor->config->interface_count; i++)
+		stamping_look(&supervisor->groups[i].intake.stamping);
 	return again(source, supervisor->config->report.interval / NSEC_PER_USEC);
 }
 

@@ -397,6 +397,36 @@ static void status_names_each_interface_and_what_it_waits_for(void **state)
 
 #define REPORT_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* A worker has written so many more, of which the device has stamped some. */
+static void write_stamped(size_t slot, uint64_t written, uint64_t stamped)
+{
+	counters[slot].value[COUNTER_STAMPED_HARDWARE] += stamped;
+	count(slot, written, 0);
+}
+
+static void packets_without_the_stamp_asked_for_are_told_once(void **state)
+{
+	(void)state;
+	write_stamped(0, 10, 0);
+	pass(10);
+	assert_int_equal(told_count, 0);
+	config.capture.timestamp = TIMESTAMP_HARDWARE;
+	write_stamped(0, 50, 50);
+	write_stamped(1, 50, 50);
+	pass(10);
+	assert_int_equal(told_count, 0);
+	write_stamped(0, 50, 50);
+	write_stamped(1, 50, 47);
+	pass(10);
+	assert_int_equal(told_count, 1);
+	assert_int_equal(told[0].event, EVENT_UNSTAMPED);
+	assert_int_equal(told[0].packets, 3);
+	assert_non_null(strstr(told[0].text, "eth0: 3 of 100 packets came without"));
+	write_stamped(1, 50, 0);
+	pass(10);
+	assert_int_equal(told_count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,6 +445,7 @@ int main(void)
 		REPORT_TEST(what_fills_one_ring_after_the_other_is_meant_to),
 		REPORT_TEST(status_has_rates_of_the_interval_and_counts_since_the_start),
 		REPORT_TEST(status_names_each_interface_and_what_it_waits_for),
+		REPORT_TEST(packets_without_the_stamp_asked_for_are_told_once),
 	};
 
 	return RUN_TESTS(tests);
