@@ -93,9 +93,10 @@ static uint64_t countable(const struct geometry_request *request)
 	return UINT32_MAX / MOST(frames_in_block(request), UINT64_C(1));
 }
 
+/* In the kernel's 32 bits: that they suffice is a rule of its own. */
 static uint64_t frames_in_all(const struct geometry_request *request)
 {
-	return frames_in_block(request) * request->block_count;
+	return (uint32_t)(frames_in_block(request) * request->block_count);
 }
 
 static uint64_t listable(const struct geometry_request *request)
@@ -146,8 +147,9 @@ struct law {
 	"the link's speed"
 
 /* clang-format off */
-#define KERNELS(name, key, text) { name, "ring." key, text, true }
-#define OURS(name, key, text) { name, "ring." key, text, false }
+#define KERNELS(name, key, text) { name, "ring." key, text, true, false }
+#define LATE(name, key, text) { name, "ring." key, text, true, true }
+#define OURS(name, key, text) { name, "ring." key, text, false, false }
 
 static const struct law laws[] = {
 	{ KERNELS("block_int", "block_size", "is more than the kernel takes; below 2GiB"), 1, BOTH,
@@ -171,7 +173,7 @@ static const struct law laws[] = {
 	  { "tp_frame_nr", frame_count }, EQUAL, { "tp_block_nr x frames in a block", frames_in_all } },
 	{ KERNELS("blocks_listed", "memory", COUNT_TEXT), 1, BOTH,
 	  { "tp_block_nr", block_count }, AT_MOST, { "what its list of them holds", listable } },
-	{ KERNELS("transmit_plain", "retire_timeout", "is not for a ring that transmits; 0"), 3, TRANSMIT,
+	{ LATE("transmit_plain", "retire_timeout", "is not for a ring that transmits; 0"), 3, TRANSMIT,
 	  { "tp_retire_blk_tov | tp_sizeof_priv | tp_feature_req_word", receive_only }, EQUAL,
 	  { "none of them, in a ring that transmits", NULL, 0 } },
 	{ OURS("two_blocks", "memory", "does not hold two blocks; at least twice ring.block_size"), 3, RECEIVE,

@@ -36,6 +36,7 @@ struct geometry_rule {
 	const char *name;
 	const char *key, *text;
 	bool is_kernels; /* packet_set_ring() refuses what breaks it; else fancap alone does */
+	bool is_late;    /* and only after it has taken the memory */
 };
 
 enum { GEOMETRY_TEXT = 256 };
