@@ -4,8 +4,10 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -66,6 +68,21 @@ int socket_mtu(int fd, int ifindex, uint32_t *ret_mtu)
 		return -errno;
 	*ret_mtu = (uint32_t)request.ifr_mtu;
 	return 0;
+}
+
+int socket_bind(int fd, const struct place *place)
+{
+	struct sockaddr_ll address = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+	};
+	struct link_state link;
+	int r = socket_interface(place, &link);
+
+	if (r < 0)
+		return r;
+	address.sll_ifindex = link.ifindex;
+	return bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
 _Static_assert(

@@ -45,6 +45,12 @@ int socket_interface(const struct place *place, struct link_state *ret_link);
 int socket_mtu(int fd, int ifindex, uint32_t *ret_mtu);
 
 /*
+ * Bind a socket to a device for all protocols, so that it receives.  Returns 0, -ENODEV, -ENETDOWN
+ * or another negative errno.
+ */
+int socket_bind(int fd, const struct place *place);
+
+/*
  * Read PACKET_STATISTICS straight into a slot of the ledger, which must hold zeroes: reading clears
  * them in the kernel, and a kill between that and a copy would lose the count.  One reader at a
  * time.  Returns 0 or a negative errno.

@@ -2,6 +2,7 @@
 #include "capture/trial.h"
 
 #include "base/array.h"
+#include "base/clock.h"
 #include "base/units.h"
 
 #include <errno.h>
@@ -158,7 +159,7 @@ static const struct {
 	{ -ENOMEM, NULL,
 	    "memory in one piece: it is too fragmented for the blocks, or the address space "
 	    "(ulimit -v) is too small; a smaller block size" },
-	{ -EFBIG, NULL, "memory: not asked, as what is not free would be taken from others" },
+	{ -EFBIG, NULL, "memory: what is not free would be taken from others" },
 	{ -EAGAIN, NULL, "locked memory: RLIMIT_MEMLOCK, ulimit -l" },
 	{ -EPERM, NULL, "a right: CAP_NET_RAW" },
 	{ -EACCES, NULL, "a right: CAP_NET_RAW" },
@@ -190,4 +191,57 @@ void trial_explain(
 		return;
 	}
 	snprintf(text, TRIAL_TEXT, "no limit that is known: %s", strerror(-error));
+}
+
+/* ---- what would work --------------------------------------------------------------------- */
+
+/* The largest power of two below the block size that works with the same memory; 0: none does. */
+static uint64_t largest_block(int fd, const struct geometry *geometry, uint64_t most)
+{
+	struct ring_config ring = {
+		.memory = (uint64_t)geometry->block_size * geometry->block_count,
+		.block_size = UINT64_C(1) << 31,
+		.retire_timeout = geometry->retire_timeout_ms * NSEC_PER_MSEC,
+	};
+
+	while (ring.block_size /= 2) {
+		const struct geometry_request request = geometry_request_of(&ring);
+		struct ring_fault fault;
+
+		if (ring.block_size >= geometry->block_size)
+			continue;
+		if (geometry_fault(&request))
+			break;
+		if (trial_ask(fd, &request, most, &fault) == 0)
+			return ring.block_size;
+	}
+	return 0;
+}
+
+void trial_advise(int fd, const struct geometry *geometry, uint64_t free, char text[TRIAL_TEXT])
+{
+	const uint64_t memory = geometry_memory(geometry);
+	char asked[UNITS_TEXT], left[UNITS_TEXT], block[UNITS_TEXT], smaller[UNITS_TEXT];
+	uint64_t works = 0;
+
+	units_format_about(asked, sizeof(asked), memory);
+	units_format_about(left, sizeof(left), free);
+	units_format_size(block, sizeof(block), geometry->block_size);
+	if (free > 0 && memory > free) {
+		snprintf(text, TRIAL_TEXT, "%s are asked for, and %s are free; less ring.memory",
+		    asked, left);
+		return;
+	}
+	works = largest_block(fd, geometry, free > 0 ? free : UINT64_MAX);
+	units_format_size(smaller, sizeof(smaller), works);
+	if (works > 0)
+		snprintf(text, TRIAL_TEXT,
+		    "memory is too fragmented for blocks of %s; ring.block_size: %s is the largest "
+		    "that works",
+		    block, smaller);
+	else
+		snprintf(text, TRIAL_TEXT,
+		    "memory is too fragmented for blocks of %s, and for smaller ones; less "
+		    "ring.memory",
+		    block);
 }

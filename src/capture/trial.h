@@ -32,3 +32,10 @@ enum { TRIAL_TEXT = 512 };
  */
 void trial_explain(
     const struct geometry_request *request, int error, uint64_t free, char text[TRIAL_TEXT]);
+
+/*
+ * What would be right where a ring failed with -ENOMEM: less memory where so much is not free, else
+ * the largest block size of which a ring of the same memory can be made now, which is tried on the
+ * socket.  `free` is as for trial_explain().  Blocks for as long as memory takes.
+ */
+void trial_advise(int fd, const struct geometry *geometry, uint64_t free, char text[TRIAL_TEXT]);

@@ -8,6 +8,7 @@
 #include "tool/measure.h"
 #include "tool/probe.h"
 #include "tool/ring_report.h"
+#include "tool/ring_trial.h"
 #include "tool/sensors.h"
 #include "tool/verbs.h"
 
@@ -21,7 +22,8 @@ struct options {
 	struct sensors_request sensors; /* first: what visits a sensor is given this */
 	struct ring_config ring;        /* what is 0 was not given */
 	uint64_t workers, rate, packet_size, gap, seconds;
-	bool suggests, measures, json, help;
+	const char *interface;
+	bool suggests, tries, measures, json, help;
 };
 
 /* ---- options ----------------------------------------------------------------------------- */
@@ -43,6 +45,8 @@ static const char usage[] =
     "  --packet-size BYTES       in packets of this size\n"
     "  --suggest                 print a ring: section that survives the gap\n"
     "  --gap TIME                nobody reads for this long: 300ms\n"
+    "  --try                     ask the kernel too, for each version of the ring\n"
+    "  --interface IF            there, and not in a network namespace of its own\n"
     "  --measure                 compare TPACKET_V1, V2, V3 and no ring on this machine: as fast\n"
     "                            as it goes, and at --rate for the delay (else 10000 packets a\n"
     "                            second, of 60 bytes)\n"
@@ -85,6 +89,8 @@ static const struct {
 	{ "gap", FIELD(NUMBER, gap), units_parse_time, 1, GAP_MOST,
 	    "a time such as 300ms, up to 1d" },
 	{ "suggest", FIELD(FLAG, suggests) },
+	{ "try", FIELD(FLAG, tries) },
+	{ "interface", FIELD(TEXT, interface), .allowed = "the name of an interface" },
 	{ "measure", FIELD(FLAG, measures) },
 	{ "seconds", FIELD(NUMBER, seconds), units_parse_number, 1, MEASURE_SECONDS_MOST,
 	    "a number from 1 to 3600" },
@@ -141,6 +147,8 @@ static int check_options(const struct options *options)
 		return complain("--rate and --packet-size go together");
 	if (options->suggests && (!options->rate || !options->gap))
 		return complain("--suggest takes --rate, --packet-size and --gap");
+	if (options->interface && !options->tries)
+		return complain("--interface is for --try");
 	if (options->gap && !options->suggests)
 		return complain("--gap is for --suggest");
 	if (options->suggests && options->ring.memory)
@@ -233,8 +241,27 @@ static int measure(const struct options *options, const struct ring_config *ring
 	return measure_run(&plan);
 }
 
+static void print(const struct options *options, const struct ring_report *report,
+    const struct ring_trial trials[RING_TRIALS])
+{
+	if (options->json) {
+		ring_report_json(stdout, report);
+		if (options->tries)
+			ring_trial_json(stdout, trials);
+		puts("}");
+		return;
+	}
+	if (options->suggests)
+		ring_report_yaml(stdout, report);
+	else
+		ring_report_text(stdout, report);
+	if (options->tries)
+		ring_trial_text(stdout, trials);
+}
+
 static int report_on(const struct options *options, struct ring_report *report)
 {
+	struct ring_trial trials[RING_TRIALS];
 	int status = 0;
 
 	if (options->measures)
@@ -247,15 +274,13 @@ static int report_on(const struct options *options, struct ring_report *report)
 		status = suggest(options, report);
 	if (status != 0)
 		return status;
-	if (options->json) {
-		ring_report_json(stdout, report);
-		puts("}");
-	} else if (options->suggests) {
-		ring_report_yaml(stdout, report);
-	} else {
-		ring_report_text(stdout, report);
-	}
-	return status_of(&report->ring);
+	if (options->tries)
+		status = ring_trial_run(trials, &report->ring, options->interface);
+	if (status != 0)
+		return status;
+	print(options, report, trials);
+	status = status_of(&report->ring);
+	return status == 0 && options->tries ? ring_trial_status(trials) : status;
 }
 
 /* The configuration's defaults, where a number was not given. */
@@ -317,7 +342,8 @@ int verb_ring(int argc, char **argv)
 	if (options.help)
 		return fputs(usage, stdout) < 0 ? EX_IOERR : 0;
 	if (options.sensors.config || options.sensors.sensor ||
-	    !(has_numbers(&options) || options.workers || options.rate || options.measures))
+	    !(has_numbers(&options) || options.workers || options.rate || options.tries ||
+		options.measures))
 		return sensors_each(&options.sensors, plan_sensor);
 	return plan_numbers(&options);
 }

@@ -4,11 +4,13 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/memory.h"
 #include "capture/cooked.h"
 #include "capture/geometry.h"
 #include "capture/link.h"
 #include "capture/ring.h"
 #include "capture/socket.h"
+#include "capture/trial.h"
 #include "config/config.h"
 #include "control/channel.h"
 #include "ledger/ledger.h"
@@ -373,6 +375,18 @@ static int open_nothing(struct worker *worker)
 	return 0;
 }
 
+/* Where memory lacks, a try says how much would do: nobody falls back in silence. */
+static int say_no_ring(const struct worker *worker, int error, const struct ring_fault *fault,
+    const struct geometry *geometry)
+{
+	char advice[TRIAL_TEXT];
+
+	if (error != -ENOMEM)
+		return say_failure(worker, error, fault->purpose, fault->remedy);
+	trial_advise(worker->heritage->socket, geometry, memory_available(), advice);
+	return say_failure(worker, error, fault->purpose, advice);
+}
+
 static int open_ring(struct worker *worker)
 {
 	struct ring_fault fault = { 0 };
@@ -383,7 +397,7 @@ static int open_ring(struct worker *worker)
 		return r;
 	r = ring_open(&worker->ring, worker->heritage->socket, &geometry, &fault);
 	if (r < 0)
-		return say_failure(worker, r, fault.purpose, fault.remedy);
+		return say_no_ring(worker, r, &fault, &geometry);
 	writer_ring(worker->writer, socket_cookie(worker->heritage->socket), 0);
 	return say_kind(worker, MESSAGE_MAPPED, 0);
 }

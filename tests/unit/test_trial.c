@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +34,70 @@ struct tally {
 	uint64_t asked, accepted, failed;
 	uint64_t alone[RULES_MOST]; /* refused, with no other rule broken */
 };
+
+/* ---- memory in small pieces -------------------------------------------------------------- */
+
+int __real_setsockopt(int fd, int level, int option, const void *value, socklen_t length);
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t length);
+
+static uint32_t largest_piece; /* of memory; 0: of any size */
+
+static bool is_too_large(int level, int option, const void *value)
+{
+	const struct tpacket_req3 *request = value;
+
+	return largest_piece > 0 && level == SOL_PACKET && option == PACKET_RX_RING &&
+	       request->tp_block_size > largest_piece;
+}
+
+int __wrap_setsockopt(int fd, int level, int option, const void *value, socklen_t length)
+{
+	if (is_too_large(level, option, value)) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return __real_setsockopt(fd, level, option, value, length);
+}
+
+static void the_largest_block_that_works_is_named(void **state)
+{
+	const struct geometry large = { .block_size = MIB + 4096,
+		.block_count = 4,
+		.frame_size = 2048,
+		.frame_count = 4 * 514,
+		.retire_timeout_ms = 100 };
+	const struct {
+		uint32_t piece;
+		uint64_t free;
+		const char *advice;
+	} rows[] = {
+		{ MIB, 100 * MIB, "ring.block_size: 1MiB is the largest that works" },
+		{ 300000, 100 * MIB, "ring.block_size: 256KiB is the largest that works" },
+		{ 4096, 0, "ring.block_size: 4KiB is the largest that works" },
+		{ 4095, 100 * MIB, "and for smaller ones; less ring.memory" },
+		/* A block of a page more than 1 MiB takes two. */
+		{ 4095, 8 * MIB - 1, "8MiB are asked for, and 8.0MiB are free; less ring.memory" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct ring_fault fault;
+		struct ring *ring = NULL;
+		char advice[TRIAL_TEXT] = "";
+		int fd = socket_open(PLACE_OF(OWN_NEAR));
+
+		largest_piece = rows[i].piece;
+		assert_int_equal(ring_open(&ring, fd, &large, &fault), -ENOMEM);
+		trial_advise(fd, &large, rows[i].free, advice);
+		largest_piece = 0;
+		if (!strstr(advice, rows[i].advice))
+			fail_msg("row %zu: %s", i, advice);
+		/* And nothing of it is left. */
+		assert_int_equal(ring_open(&ring, fd, &large, &fault), 0);
+		ring_close(ring);
+		close(fd);
+	}
+}
 
 /* ---- random requests --------------------------------------------------------------------- */
 
@@ -372,6 +437,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_kernel_takes_and_refuses_what_the_rules_say),
+		cmocka_unit_test(the_largest_block_that_works_is_named),
 		cmocka_unit_test(a_ring_holds_as_many_packets_as_told),
 	};
 
