@@ -26,6 +26,8 @@
 #include <unistd.h>
 
 #define MIB (UINT64_C(1) << 20)
+/* Of one ring, of which all askers may have one at a time. */
+#define MEMORY_MOST (16 * MIB)
 
 enum { REQUESTS = 10000, RULES_MOST = 32, ASKERS = 20 };
 
@@ -249,7 +251,7 @@ static void ask_one(int fd, const struct geometry_request *request, struct tally
 	struct ring_fault fault = { "", NULL };
 	int r, expected = 0;
 
-	r = trial_ask(fd, request, 64 * MIB, &fault);
+	r = trial_ask(fd, request, MEMORY_MOST, &fault);
 	/* More memory than a test should take shows nothing more. */
 	if (r == -EFBIG)
 		return;
@@ -363,10 +365,27 @@ static struct ring *open_ring(int fd, const struct geometry *geometry)
 	return ring;
 }
 
-static void send_frames(uint32_t size, uint64_t count)
+/* Read until the kernel has told of so many packets, at most five seconds. */
+static void await_packets(int fd, uint64_t count, struct ledger_statistics *sum)
 {
+	const uint64_t deadline = clock_monotonic_ns() + 5 * NSEC_PER_SEC;
+
+	while (sum->packets < count && clock_monotonic_ns() < deadline) {
+		struct ledger_statistics part = { 0 };
+
+		assert_int_equal(socket_statistics(fd, &part), 0);
+		sum->packets += part.packets;
+		sum->drops += part.drops;
+	}
+}
+
+/* Some at a time, so that none is lost before it comes to the ring. */
+static struct ledger_statistics send_frames(int fd, uint32_t size, uint64_t count)
+{
+	enum { AT_A_TIME = 256 };
 	const struct numbered_plan plan = { .count = count, .size = size, .flows = 1 };
 	static uint8_t frame[NUMBERED_LENGTH_MAX];
+	struct ledger_statistics seen = { 0 };
 	struct sender sender;
 
 	assert_int_equal(sender_open(OWN_FAR, 0, &sender), 0);
@@ -375,24 +394,11 @@ static void send_frames(uint32_t size, uint64_t count)
 
 		assert_int_equal(one.length, size);
 		assert_int_equal(sender_send(&sender, &one, 1), 0);
+		if (i % AT_A_TIME == 0 || i == count - 1)
+			await_packets(fd, i + 1, &seen);
 	}
 	close(sender.fd);
-}
-
-/* Read until the kernel has told of so many packets, at most five seconds. */
-static struct ledger_statistics await_packets(int fd, uint64_t count)
-{
-	const uint64_t deadline = clock_monotonic_ns() + 5 * NSEC_PER_SEC;
-	struct ledger_statistics sum = { 0 };
-
-	while (sum.packets < count && clock_monotonic_ns() < deadline) {
-		struct ledger_statistics part = { 0 };
-
-		assert_int_equal(socket_statistics(fd, &part), 0);
-		sum.packets += part.packets;
-		sum.drops += part.drops;
-	}
-	return sum;
+	return seen;
 }
 
 /* Nobody reads, and no timeout closes a block: the first that is dropped is the one told. */
@@ -423,8 +429,7 @@ static void a_ring_holds_as_many_packets_as_told(void **state)
 		if (load.packet + 7 >= geometry_largest_frame(&geometry))
 			held--;
 		ring = open_ring(fd, &geometry);
-		send_frames(load.packet, held + EXTRA);
-		seen = await_packets(fd, held + EXTRA);
+		seen = send_frames(fd, load.packet, held + EXTRA);
 		if (seen.packets != held + EXTRA || seen.drops != EXTRA)
 			fail_msg("%u bytes in blocks of %u: %u seen, %u dropped", load.packet,
 			    geometry.block_size, seen.packets, seen.drops);
