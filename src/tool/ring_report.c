@@ -49,9 +49,9 @@ static void print_times(FILE *to, const struct ring_report *report, const struct
 		units_format_rate(rate, sizeof(rate), report->rate);
 		fprintf(to,
 		    "burst: %s in packets of %" PRIu32 " bytes, shared by %" PRIu64
-		    " worker%s, %s for %.3f s\n",
+		    " worker%s, fits for %.3f s\n",
 		    rate, report->load.packet, report->sharers, report->sharers == 1 ? "" : "s",
-		    "fits", capacity_burst(geometry, &report->load));
+		    capacity_burst(geometry, &report->load));
 	}
 	fprintf(to, "gap: nobody need read for %.3f s, of which %.3f s are sure at any moment\n",
 	    gap, sure);
