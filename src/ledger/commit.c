@@ -2,6 +2,7 @@
 #include "ledger/ledger.h"
 
 #include "base/array.h"
+#include "base/fault.h"
 
 #include <errno.h>
 #include <string.h>
@@ -60,6 +61,7 @@ void ledger_commit_write(struct ledger_worker *worker, const struct ledger_commi
 	atomic_store_explicit(&older->sequence, 0, memory_order_relaxed);
 	atomic_thread_fence(memory_order_release);
 	memcpy(&older->commit, commit, length);
+	FAULT(COMMITTING);
 	older->length = length;
 	older->sum = sum(next, commit, length);
 	atomic_store_explicit(&older->sequence, next, memory_order_release);

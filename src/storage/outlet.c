@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "storage/books.h"
 #include "storage/name.h"
 #include "storage/pcap.h"
@@ -111,12 +112,14 @@ static int deliver(struct outlet *outlet)
 	enter_storage(outlet);
 	if (!segment_is_published(outlet->segment))
 		r = segment_cut(outlet->segment, closing->end - closing->start);
+	FAULT(CUT);
 	if (closing->packets == 0)
 		r = segment_remove(outlet->segment);
 	else if (r >= 0)
 		r = publish(outlet);
 	if (leave_storage(outlet, r) >= 0 && closing->packets > 0)
 		tell_finished(outlet);
+	FAULT(TOLD);
 	return r;
 }
 
@@ -127,6 +130,7 @@ static void forget(struct outlet *outlet)
 	outlet->books.closing.name[0] = 0;
 	books_begin(&outlet->books, stage_round_up(outlet->books.filled));
 	outlet_commit(outlet);
+	FAULT(FORGOTTEN);
 }
 
 /* From here on the open file is the closing one, and ends there; a later life goes on with that. */
@@ -141,6 +145,7 @@ static void mean_to_close(struct outlet *outlet, uint64_t end, enum ledger_cause
 	}
 	books->closing.end = end;
 	outlet_commit(outlet);
+	FAULT(CLOSE_MEANT);
 }
 
 /*
@@ -189,6 +194,7 @@ static void conclude(struct outlet *outlet)
 	/* Under its own name it is whole, and perhaps read by others already. */
 	if (!segment_is_published(outlet->segment))
 		r = write_rest(outlet);
+	FAULT(REST_WRITTEN);
 	if (r < 0) {
 		refuse(outlet, r, "cannot write to the file");
 		return;
@@ -232,6 +238,7 @@ static int create(struct outlet *outlet, uint64_t first_ns)
 			break;
 		open->number = open->final_number = number;
 		outlet_commit(outlet);
+		FAULT(NAME_MEANT);
 		enter_storage(outlet);
 		r = segment_create(&outlet->segment, seat->directory, open->name);
 		if (r >= 0 && seat->output->sync == SYNC_BLOCK)
@@ -240,8 +247,10 @@ static int create(struct outlet *outlet, uint64_t first_ns)
 	}
 	if (r < 0)
 		return r;
+	FAULT(FILE_MADE);
 	open->inode = segment_inode(outlet->segment);
 	outlet_commit(outlet);
+	FAULT(FILE_BEGUN);
 	return 0;
 }
 
@@ -294,8 +303,10 @@ int outlet_flush(struct outlet *outlet)
 		refuse(outlet, r, "cannot write to the file");
 		return r;
 	}
+	FAULT(WRITTEN);
 	books_flush(books, to);
 	outlet_commit(outlet);
+	FAULT(FLUSHED);
 	prove(outlet);
 	return 0;
 }
@@ -312,6 +323,7 @@ int outlet_flush_tail(struct outlet *outlet)
 	    books->filled - books->flushed, books->flushed - books->open.start);
 	if (r >= 0 && outlet->seat.output->sync == SYNC_BLOCK)
 		r = segment_sync(outlet->segment);
+	FAULT(TAIL_WRITTEN);
 	if (leave_storage(outlet, r) < 0)
 		refuse(outlet, r, "cannot write to the file");
 	else
@@ -327,6 +339,7 @@ static void absorb_statistics(struct outlet *outlet)
 	ledger_statistics_clear(outlet->seat.record, &outlet->books);
 	ledger_statistics_add(outlet->seat.record, &outlet->books);
 	outlet_commit(outlet);
+	FAULT(ABSORBED);
 	ledger_statistics_clear(outlet->seat.record, &outlet->books);
 }
 
@@ -382,6 +395,7 @@ int outlet_open(struct outlet *outlet, const struct writer_seat *seat)
 		return r == -ENODATA ? 0 : r;
 	absorb_statistics(outlet);
 	resume(outlet);
+	FAULT(RESUMED);
 	return 0;
 }
 

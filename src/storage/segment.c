@@ -2,6 +2,7 @@
 #include "storage/segment.h"
 
 #include "base/cleanup.h"
+#include "base/fault.h"
 #include "ledger/ledger.h"
 
 #include <errno.h>
@@ -75,6 +76,7 @@ int segment_create(struct segment **ret_segment, int directory, const char *name
 		r = segment->fd = open_direct(directory, segment->path, flags);
 	if (r < 0)
 		return r;
+	FAULT(FILE_OPENED);
 	/* Who held it before us, or removed it meanwhile, took it for what an earlier life left. */
 	if (flock(segment->fd, LOCK_EX | LOCK_NB) < 0) {
 		r = errno == EWOULDBLOCK ? -EEXIST : -errno;
@@ -173,6 +175,7 @@ int segment_write(struct segment *segment, const void *bytes, size_t length, uin
 {
 	const uint8_t *from = bytes;
 
+	FAULT(WRITING);
 	while (length > 0) {
 		ssize_t n = pwrite(segment->fd, from, length, (off_t)at);
 
@@ -282,12 +285,14 @@ int segment_publish(struct segment *segment, const char *final, enum sync_policy
 
 	if (sync != SYNC_NONE && fsync(segment->fd) < 0)
 		return -errno;
+	FAULT(SYNCED);
 	if (!segment->is_published) {
 		r = give_name(segment, final);
 		if (r < 0)
 			return r;
 		take_final(segment, final);
 	}
+	FAULT(NAMED);
 	return sync == SYNC_NONE ? 0 : segment_sync_name(segment);
 }
 

@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "storage/books.h"
 #include "storage/outlet.h"
 #include "storage/rotation.h"
@@ -104,6 +105,7 @@ void writer_commit_idle(struct writer *writer)
 
 	ledger_statistics_add(outlet->seat.record, &outlet->books);
 	outlet_commit(outlet);
+	FAULT(COMMITTED);
 	ledger_statistics_clear(outlet->seat.record, &outlet->books);
 }
 

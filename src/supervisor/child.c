@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "capture/link.h"
 #include "capture/socket.h"
@@ -189,6 +190,7 @@ int child_start(struct child *child, const char **ret_purpose)
 	if (pid == 0)
 		_exit(child->run(&child->heritage));
 	r = pid < 0 ? -errno : 0;
+	FAULT(FORKED);
 	close_at(&child->heritage.channel);
 	hold_socket(child);
 	if (r < 0) {

@@ -2,6 +2,7 @@
 #include "supervisor/succession.h"
 
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "supervisor/journal.h"
 
@@ -181,6 +182,7 @@ void succession_follow(struct group *group, struct child *child, const siginfo_t
 {
 	enum life last = child->heritage.life;
 
+	FAULT(REAPED);
 	if (stops(group) && child->captures && ++child->ends_in_stop > TAKEOVERS_IN_STOP)
 		child->captures = false;
 	child->heritage.poison =

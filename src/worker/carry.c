@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "capture/socket.h"
 
 static uint64_t exact_size(const struct carry *carry, const struct carry_block *block)
@@ -25,8 +26,10 @@ static inline __attribute__((always_inline)) void put_packets(
 
 	block_walk_begin(&walk, block->bytes, block->size);
 	/* A block that does not hold together ends there. */
-	while (next(&walk, &packet) > 0)
+	while (next(&walk, &packet) > 0) {
 		append_packet(append, &packet);
+		FAULT(APPENDING);
+	}
 }
 
 /* Told apart once for a block: the usual loop calls its step directly. */
@@ -65,7 +68,9 @@ static uint64_t count_missing(
 static uint64_t commit(
     const struct carry *carry, const struct carry_block *block, struct append *append)
 {
+	FAULT(APPENDED);
 	(void)socket_statistics(carry->socket, writer_statistics_slot(carry->writer));
+	FAULT(STATISTICS_READ);
 	append->missing = count_missing(carry, block, append->packets);
 	writer_commit_block(carry->writer, append->packets + append->missing > 0 ? append : NULL,
 	    block->number, clock_monotonic_ns());

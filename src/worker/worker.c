@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/fault.h"
 #include "capture/cooked.h"
 #include "capture/geometry.h"
 #include "capture/link.h"
@@ -189,6 +190,7 @@ static void take_in_hand(const struct worker *worker, uint64_t number)
 static void handle_block(struct worker *worker, const struct carry_block *block)
 {
 	take_in_hand(worker, block->number);
+	FAULT(LEASED);
 	if (worker->poison > 0 && (uint32_t)block->number == worker->poison)
 		set_aside(worker, block);
 	else
@@ -210,7 +212,9 @@ static void read_ring(struct worker *worker)
 		if (!block)
 			return;
 		handle_block(worker, &(struct carry_block) { block, size, number });
+		FAULT(BLOCK_DONE);
 		ring_release(worker->ring);
+		FAULT(RELEASED);
 		take_in_hand(worker, 0);
 		beat(worker);
 	}
@@ -422,10 +426,13 @@ static int take_ring_over(struct worker *worker)
 	r = ring_adopt(&worker->ring, worker->heritage->socket, &geometry, done, &fault);
 	if (r < 0)
 		return say_trouble(worker, MESSAGE_LOST, r, fault.purpose, fault.remedy);
+	FAULT(ADOPTED);
 	worker->runs = true;
 	message.error = r > 0 ? -ESTALE : 0;
 	message.value = ring_waiting(worker->ring, &message.number);
-	return say(worker, &message);
+	r = say(worker, &message);
+	FAULT(TOOK_OVER);
+	return r;
 }
 
 static int open_writer(struct worker *worker)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+/*
+ * Places at which a process ends itself, for tests: at each step of the protocol by which every
+ * packet is kept once, also between two stores.  Only a program for tests has them
+ * (tests/support/fault.c says how it is told which); in the daemon they are nothing.
+ */
+enum fault {
+	/* a block */
+	FAULT_LEASED,
+	FAULT_APPENDING,       /* some of its packets are in the stage */
+	FAULT_APPENDED,        /* all of them, and the statistics not read */
+	FAULT_STATISTICS_READ, /* in the kernel they are cleared */
+	FAULT_COMMITTING,      /* the older copy is written, and invalid */
+	FAULT_COMMITTED,       /* the statistics are counted, their slot not cleared */
+	FAULT_BLOCK_DONE,      /* and not given back */
+	FAULT_RELEASED,
+	/* a write */
+	FAULT_WRITING,
+	FAULT_WRITTEN, /* and not committed */
+	FAULT_FLUSHED,
+	FAULT_TAIL_WRITTEN,
+	/* the beginning of a file */
+	FAULT_NAME_MEANT,
+	FAULT_FILE_OPENED, /* empty, and nobody's */
+	FAULT_FILE_MADE,   /* its inode not committed */
+	FAULT_FILE_BEGUN,
+	/* its end */
+	FAULT_CLOSE_MEANT,
+	FAULT_REST_WRITTEN,
+	FAULT_CUT,
+	FAULT_SYNCED, /* it has no name of its own yet */
+	FAULT_NAMED,
+	FAULT_TOLD, /* and not committed that it is */
+	FAULT_FORGOTTEN,
+	/* a successor */
+	FAULT_ABSORBED, /* what the dead one had read, the slot not cleared */
+	FAULT_RESUMED,  /* in its file */
+	FAULT_ADOPTED,  /* the ring */
+	FAULT_TOOK_OVER,
+	/* the supervisor */
+	FAULT_REAPED, /* and no successor forked */
+	FAULT_FORKED,
+	FAULT_COUNT_,
+};
+
+#ifdef WITH_FAULT_POINTS
+void fault_pass(enum fault point);
+#define FAULT(point) fault_pass(FAULT_##point)
+#else
+#define FAULT(point) ((void)0)
+#endif
