@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/array.h"
 #include "base/log.h"
+#include "base/streams.h"
 #include "build.h"
 #include "tool/verbs.h"
 
@@ -33,11 +34,10 @@ static int verb_help(int argc, char **argv)
 	return 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
 
-	log_open("fancap");
 	if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
 		return verb_help(argc, argv);
 	if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
@@ -50,4 +50,14 @@ int main(int argc, char **argv)
 	fprintf(stderr, "fancap: %s%s; `fancap help` names the verbs\n",
 	    verb[0] ? "there is no verb " : "a verb is missing", verb);
 	return EX_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	streams_fill();
+	log_open("fancap");
+	status = run(argc, argv);
+	return streams_flush() < 0 && status == 0 ? EX_IOERR : status;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/log.h"
+#include "base/streams.h"
 #include "build.h"
 #include "config/config.h"
 #include "config/loader.h"
@@ -82,6 +83,7 @@ int main(int argc, char **argv)
 	struct config *config = NULL;
 	int status;
 
+	streams_fill();
 	log_open("fancapd");
 	status = parse_options(&options, argc, argv);
 	if (status >= 0)
