@@ -5,6 +5,7 @@
 #include "build.h"
 #include "tool/verbs.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -34,13 +35,22 @@ static int verb_help(int argc, char **argv)
 	return 0;
 }
 
+/* Every verb has it, so that none needs to know of it. */
+static bool asks_for_version(int argc, char **argv)
+{
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--version") == 0 || strcmp(argv[i], "-V") == 0)
+			return true;
+	return false;
+}
+
 static int run(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
 
 	if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
 		return verb_help(argc, argv);
-	if (strcmp(verb, "--version") == 0 || strcmp(verb, "-V") == 0) {
+	if (asks_for_version(argc, argv)) {
 		puts("fancap " PACKAGE_VERSION);
 		return 0;
 	}
