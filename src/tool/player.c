@@ -30,6 +30,7 @@ enum {
 void player_begin(struct player *player, const struct player_plan *plan)
 {
 	*player = (struct player) { .plan = *plan };
+	player->now = player->started = player->shown = clock_monotonic_ns();
 	/* The default of 50 us would be on top of each wait. */
 	(void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
@@ -205,7 +206,8 @@ static int play_one(struct player *player, const struct playlist_entry *entry)
 		player->counts.refused[refusal]++;
 		if (refusal == REFUSAL_LINK_TYPE)
 			warn_of_link(player, entry);
-		return 0;
+		tick(player);
+		return player->is_stopped ? -EINTR : 0;
 	}
 	if (player->plan.transmit) {
 		r = send_one(player, entry);
@@ -237,13 +239,25 @@ static void settle(struct player *player)
 	player->counts.unsent = player->accepted - counts->sent - counts->refused;
 }
 
+/* A round of which nothing could be sent would be followed by others for ever. */
+static bool is_in_vain(struct player *player, const struct playlist_entry *entry)
+{
+	bool was_in_vain = player->accepted == player->accepted_before;
+
+	if (entry->round == player->round)
+		return false;
+	player->round = entry->round;
+	player->accepted_before = player->accepted;
+	return was_in_vain;
+}
+
 int player_run(struct player *player, struct playlist *playlist)
 {
 	struct playlist_entry entry;
 	int r, last = 0;
 
 	while ((r = playlist_next(playlist, &entry)) > 0) {
-		r = play_one(player, &entry);
+		r = is_in_vain(player, &entry) ? 1 : play_one(player, &entry);
 		if (r != 0)
 			break;
 	}

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A packet in memory: its bytes are found by their place, since the memory moves while it grows. */
 struct kept {
@@ -55,8 +56,9 @@ static int begin_recording(struct playlist *playlist)
 {
 	const char *path = playlist->plan.paths[playlist->number++];
 
+	/* A pipe by name would else be waited for here, where nobody could end that. */
 	playlist->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-					      : open(path, O_RDONLY | O_CLOEXEC);
+					      : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (playlist->fd < 0)
 		return log_failure(-errno, "%s: cannot open it", name_of(path));
 	if (reader_open(&playlist->reader, playlist->fd) < 0)
@@ -179,13 +181,31 @@ static int preload(struct playlist *playlist)
 	return r;
 }
 
+static int check_path(const struct playlist_plan *plan, const char *path)
+{
+	struct stat facts;
+
+	if (access(path, R_OK) < 0 || stat(path, &facts) < 0)
+		return log_failure(-errno, "%s: cannot open it", path);
+	if (S_ISDIR(facts.st_mode))
+		return log_failure(-EISDIR, "%s: cannot read it", path);
+	if (S_ISFIFO(facts.st_mode) && plan->rounds != 1 && !plan->preload) {
+		log_line(
+		    LOG_ERR, "%s: is a pipe, which can be read once: --loop needs --preload", path);
+		return -ESPIPE;
+	}
+	return 0;
+}
+
 /* A name that is wrong is told before anything is sent. */
 static int check_paths(const struct playlist_plan *plan)
 {
-	for (size_t i = 0; i < plan->count; i++)
-		if (strcmp(plan->paths[i], "-") != 0 && access(plan->paths[i], R_OK) < 0)
-			return log_failure(-errno, "%s: cannot open it", plan->paths[i]);
-	return 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->count; i++)
+		if (strcmp(plan->paths[i], "-") != 0)
+			r = check_path(plan, plan->paths[i]);
+	return r;
 }
 
 int playlist_open(struct playlist **ret_playlist, const struct playlist_plan *plan)
@@ -219,6 +239,7 @@ int playlist_next(struct playlist *playlist, struct playlist_entry *ret_entry)
 		playlist->round++;
 		if (!playlist->has_packets || playlist->round == playlist->plan.rounds)
 			return 0;
+		playlist->has_packets = false;
 		playlist->number = 0;
 		playlist->kept_next = 0;
 	}

@@ -27,7 +27,8 @@ struct playlist_entry {
 
 /*
  * Make the list, and with preload read it all.  Logs.  Returns 0, -EINTR where `wait` ended it, or
- * the negative errno of the file that cannot be read, before any other is.
+ * the negative errno of the file that cannot be read, before any other is; -ESPIPE for a pipe that
+ * would have to be read again.
  */
 int playlist_open(struct playlist **ret_playlist, const struct playlist_plan *plan);
 

@@ -213,6 +213,7 @@ static int status_of(int error)
 		return EX_NOPERM;
 	case -ENOENT:
 	case -ENOTDIR:
+	case -EBADF: /* standard input that is closed */
 	case -EISDIR:
 		return EX_NOINPUT;
 	case -ENODEV:
@@ -221,6 +222,8 @@ static int status_of(int error)
 		return EX_UNAVAILABLE;
 	case -EIO:
 		return EX_IOERR;
+	case -ESPIPE:
+		return EX_USAGE;
 	default:
 		return EX_OSERR;
 	}
