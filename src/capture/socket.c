@@ -49,6 +49,7 @@ int socket_interface(const struct place *place, struct link_state *ret_link)
 	if (ioctl(fd, SIOCGIFFLAGS, &request) < 0)
 		return -errno;
 	link.is_up = request.ifr_flags & IFF_UP;
+	link.has_carrier = request.ifr_flags & IFF_RUNNING;
 	link.is_loopback = request.ifr_flags & IFF_LOOPBACK;
 	if (ioctl(fd, SIOCGIFHWADDR, &request) < 0)
 		return -errno;

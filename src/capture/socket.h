@@ -21,6 +21,7 @@ struct link_state {
 	uint32_t link_type; /* LINKTYPE_ by which it is captured, once link_choose() has said it */
 	uint32_t mtu;
 	bool is_up;
+	bool has_carrier; /* or the device cannot tell */
 	bool is_loopback;
 };
 

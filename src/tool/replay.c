@@ -243,6 +243,8 @@ static int look_at_interface(const char *name, struct refusal_limits *ret_limits
 		log_line(LOG_ERR, "%s: is down; ip link set %s up", name, name);
 	else if (r < 0)
 		log_failure(r, "%s: cannot find the interface", name);
+	else if (!link.has_carrier)
+		log_line(LOG_WARNING, "%s: has no carrier: what is sent gets nowhere", name);
 	if (r < 0)
 		return r;
 	ret_limits->room = (struct link_room) {
