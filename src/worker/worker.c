@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/fault.h"
+#include "base/memory.h"
 #include "capture/cooked.h"
 #include "capture/geometry.h"
 #include "capture/link.h"
