@@ -211,7 +211,7 @@ static int compile_cooked(struct filter *ret_program, const struct place *place,
 
 	/* Whatever an interface is, libpcap captures all of them cooked. */
 	if (is_sll2)
-		at.device = SOCKET_ANY;
+		at.device = INTERFACE_ANY;
 	r = open_live(&handle, &at, (int)capture->snaplen, ret_reason);
 
 	if (r == 0 && is_sll2 && pcap_set_datalink(handle, DLT_LINUX_SLL2) < 0)

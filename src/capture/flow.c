@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "capture/flow_words.h"
+#include "capture/link.h"
 
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -354,16 +355,23 @@ static void name_labels(struct flow *flow)
 int flow_program(struct program *ret_program, size_t header)
 {
 	struct flow flow = { 0 };
-	unsigned int outgoing;
+	unsigned int bare, outgoing;
 
 	assembler_begin(&flow.assembler);
 	name_labels(&flow);
+	bare = flow_label(&flow);
 	outgoing = flow_label(&flow);
 	flow_load_about(&flow, SKF_AD_PKTTYPE);
-	flow_test(&flow, BPF_JEQ, PACKET_OUTGOING, outgoing, ASSEMBLER_NEXT);
+	if (header == LINK_HEADER_MIXED) {
+		flow_test(&flow, BPF_JEQ, PACKET_OUTGOING, ASSEMBLER_NEXT, bare);
+		flow_test_ethernet(&flow, outgoing, bare);
+	} else {
+		flow_test(&flow, BPF_JEQ, PACKET_OUTGOING, outgoing, bare);
+	}
+	flow_place(&flow, bare);
 	flow_put_entry(&flow, 0);
 	flow_place(&flow, outgoing);
-	flow_put_entry(&flow, (uint32_t)header);
+	flow_put_entry(&flow, header == LINK_HEADER_MIXED ? FLOW_ETHERNET : (uint32_t)header);
 	for (size_t i = 0; i < FLOW_DEPTH; i++)
 		put_level(&flow, &flow.levels[i], &flow.levels[i + 1]);
 	flow_put_endings(&flow, header);

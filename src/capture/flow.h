@@ -19,7 +19,8 @@ enum {
 };
 
 /*
- * For an interface whose packets have so many bytes of link header, which a program sees in front
- * of outgoing packets and not of received ones.  Returns 0 or a negative errno.
+ * For an interface whose packets have so many bytes of link header, as link_header_length() tells,
+ * which a program sees in front of outgoing packets and not of received ones.  Returns 0 or a
+ * negative errno.
  */
 int flow_program(struct program *ret_program, size_t header);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "capture/flow_words.h"
+#include "capture/link.h"
 
 #include <linux/if_ether.h>
 #include <netinet/in.h>
@@ -102,6 +103,22 @@ static void put_port(struct flow *flow, uint32_t offset, enum cell cell)
 	flow_keep(flow, cell);
 }
 
+/* What is no IP at all, by the frame's own addresses where it has some. */
+static void put_outer(struct flow *flow, unsigned int at, size_t header)
+{
+	unsigned int ethernet = at, bare = flow_label(flow);
+
+	if (header == LINK_HEADER_MIXED) {
+		ethernet = flow_label(flow);
+		flow_place(flow, at);
+		flow_test_ethernet(flow, ethernet, bare);
+	}
+	if (header != 0)
+		put_macs(flow, ethernet, BPF_ABS, (uint32_t)SKF_LL_OFF);
+	flow_place(flow, header == 0 ? at : bare);
+	flow_put(flow, BPF_RET | BPF_K, 0);
+}
+
 void flow_put_endings(struct flow *flow, size_t header)
 {
 	unsigned int ipv4 = flow_label(flow), ipv6 = flow_label(flow), inner = flow_label(flow),
@@ -125,12 +142,7 @@ void flow_put_endings(struct flow *flow, size_t header)
 	put_addresses(flow, ipv4, 12, 1);
 	put_addresses(flow, ipv6, 8, 4);
 	put_macs(flow, inner, BPF_IND, 0);
-	if (header == FLOW_ETHERNET) {
-		put_macs(flow, outer, BPF_ABS, (uint32_t)SKF_LL_OFF);
-	} else {
-		flow_place(flow, outer);
-		flow_put(flow, BPF_RET | BPF_K, 0);
-	}
+	put_outer(flow, outer, header);
 	put_finish(flow);
 }
 

@@ -5,6 +5,7 @@
 #include "capture/flow.h"
 
 #include <linux/filter.h>
+#include <net/if_arp.h>
 
 /*
  * What the two files of the flow program have in common, and the words in which they write it: each
@@ -146,6 +147,14 @@ static inline void flow_remember_addresses(struct flow *flow, enum kind kind)
 	flow_put(flow, BPF_STX, CELL_BEST);
 	flow_put(flow, BPF_LD | BPF_IMM, kind);
 	flow_keep(flow, CELL_KIND);
+}
+
+/* Whether the packet's device has Ethernet headers. */
+static inline void flow_test_ethernet(struct flow *flow, unsigned int yes, unsigned int no)
+{
+	flow_load_about(flow, SKF_AD_HATYPE);
+	flow_equal(flow, ARPHRD_ETHER, yes);
+	flow_test(flow, BPF_JEQ, ARPHRD_LOOPBACK, yes, no);
 }
 
 /* The places where a walk ends: flow->ports, flow->undecided. */

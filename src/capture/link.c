@@ -22,7 +22,7 @@ enum {
  * As libpcap has it for Linux, but for tunnels and PPP.  What SOCK_RAW delivers of those that are
  * cooked is no link type: PPP's packets have no header and are not always IP, InfiniBand's have
  * their addresses in front, netlink's do not say their family, and a CAN frame's number is in the
- * host's byte order, which only a cooked file's reader expects.
+ * host's byte order, which only a cooked file's reader expects.  The void one is all interfaces.
  */
 static const struct {
 	uint16_t arphrd;
@@ -46,6 +46,7 @@ static const struct {
 	{ TYPE_CAN, LINKTYPE_LINUX_SLL2 },
 	{ ARPHRD_PPP, LINKTYPE_LINUX_SLL2 },
 	{ ARPHRD_INFINIBAND, LINKTYPE_LINUX_SLL2 },
+	{ ARPHRD_VOID, LINKTYPE_LINUX_SLL2 },
 };
 
 static int find(uint16_t arphrd, uint32_t *ret_link_type)
@@ -87,6 +88,8 @@ bool link_is_cooked(uint32_t link_type)
 
 size_t link_header_length(uint16_t arphrd)
 {
+	if (arphrd == ARPHRD_VOID)
+		return LINK_HEADER_MIXED;
 	return arphrd == ARPHRD_ETHER || arphrd == ARPHRD_LOOPBACK ? ETH_HLEN : 0;
 }
 

@@ -22,6 +22,8 @@ enum {
 	LINKTYPE_NETLINK = 253,
 	LINKTYPE_VSOCK = 271,
 	LINKTYPE_LINUX_SLL2 = 276,
+
+	LINK_HEADER_MIXED = 1 << 16,
 };
 
 /*
@@ -39,7 +41,10 @@ int link_choose(uint16_t arphrd, unsigned int kind, uint32_t *ret_link_type);
 /* Whether that takes a cooked socket. */
 bool link_is_cooked(uint32_t link_type);
 
-/* How many bytes of link header its outgoing packets have: Ethernet's, or 0 where it is unknown. */
+/*
+ * How many bytes of link header its outgoing packets have: Ethernet's, 0 where it is unknown, or
+ * LINK_HEADER_MIXED where each packet's type says it: of all interfaces.
+ */
 size_t link_header_length(uint16_t arphrd);
 
 /* What a frame that is sent must fit into. */

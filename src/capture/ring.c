@@ -169,7 +169,8 @@ static int see_everything(struct ring *ring)
 		.mr_type = PACKET_MR_PROMISC,
 	};
 
-	if (!ring->seat.promiscuous)
+	/* All interfaces are not turned over for one that looks at them. */
+	if (!ring->seat.promiscuous || ring->seat.ifindex == 0)
 		return 0;
 	return set_option(ring, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof(membership));
 }

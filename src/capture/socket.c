@@ -3,12 +3,14 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "config/config.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <net/if_arp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +41,10 @@ int socket_interface(const struct place *place, struct link_state *ret_link)
 
 	if (fd < 0)
 		return fd;
+	if (strcmp(place->device, INTERFACE_ANY) == 0) {
+		*ret_link = (struct link_state) { .arphrd = ARPHRD_VOID, .is_up = true };
+		return 0;
+	}
 	/* Cut, it could be the name of another. */
 	if (strlen(place->device) >= sizeof(request.ifr_name))
 		return -ENODEV;

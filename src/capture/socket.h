@@ -11,15 +11,12 @@
  * a worker inherits it.
  */
 
-/* The name that stands for all interfaces. */
-#define SOCKET_ANY "any"
-
 /* An interface, as it is at the moment. */
 struct link_state {
 	int ifindex;        /* 0: all of them */
 	uint16_t arphrd;    /* ARPHRD_ */
 	uint32_t link_type; /* LINKTYPE_ by which it is captured, once link_choose() has said it */
-	uint32_t mtu;
+	uint32_t mtu;       /* 0: not one for all */
 	bool is_up;
 	bool has_carrier; /* or the device cannot tell */
 	bool is_loopback;

@@ -10,6 +10,9 @@
  * section.  Sizes are in bytes, times in nanoseconds, shares in hundredths of a percent.
  */
 
+/* The device that stands for all there are. */
+#define INTERFACE_ANY "any"
+
 enum missing_policy { MISSING_WAIT, MISSING_REFUSE };
 enum fanout_mode {
 	FANOUT_FLOW,

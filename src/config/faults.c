@@ -308,6 +308,28 @@ static void check_namespace(
 	    interface->namespace, NAMESPACE_LENGTH);
 }
 
+/* What all of them see, none beside them should capture once more. */
+static void check_any(struct config_faults *faults, const struct config *config, size_t index)
+{
+	const struct interface_config *any = &config->interfaces[index],
+				      *other = config->interfaces;
+	char key[64];
+
+	if (strcmp(any->device, INTERFACE_ANY) != 0)
+		return;
+	snprintf(key, sizeof(key), "interfaces[%zu].name", index);
+	for (size_t i = 0; i < config->interface_count; i++, other++) {
+		if (strcmp(other->namespace, any->namespace) != 0 || other->device[0] == 0 ||
+		    strcmp(other->device, INTERFACE_ANY) == 0)
+			continue;
+		config_faults_add(faults, key, NULL,
+		    "%s takes all interfaces in, and %s would be captured twice; any alone, or "
+		    "interfaces by their names",
+		    any->name, other->name);
+		return;
+	}
+}
+
 static void check_interface(struct config_faults *faults, const struct config *config, size_t index)
 {
 	const struct interface_config *interface = &config->interfaces[index];
@@ -319,13 +341,11 @@ static void check_interface(struct config_faults *faults, const struct config *c
 	if (name[0] == 0)
 		config_faults_add(
 		    faults, key, whole, "is missing; an interface's name, such as eth1");
-	else if (strcmp(name, "any") == 0)
-		config_faults_add(
-		    faults, key, whole, "any is not in this version; an interface's name");
 	else if (!is_name(name, DEVICE_LENGTH, "/: "))
 		config_faults_add(faults, key, whole,
 		    "\"%.80s\" can be no interface; 1 to 15 letters, no slash, no space", name);
 	check_namespace(faults, interface, whole);
+	check_any(faults, config, index);
 	for (size_t k = 0; k < index; k++) {
 		if (name[0] == 0 || strcmp(interface->name, config->interfaces[k].name) != 0)
 			continue;

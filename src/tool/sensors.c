@@ -120,15 +120,24 @@ static void check_geometry(struct config_faults *faults, const struct config *co
 		    ring->block_size >> 10);
 }
 
+/* For each kind of socket that the sensor will have, as far as the file alone can tell. */
 static void check_filter(struct config_faults *faults, const struct config *config)
 {
-	CLEANUP(free_at) char *reason = NULL;
-	uint32_t link_type =
-	    config->capture.link == LINK_COOKED ? LINKTYPE_LINUX_SLL2 : LINKTYPE_ETHERNET;
+	bool is_asked[2] = { false, false };
 
-	if (filter_check(config->capture.filter, link_type, &reason) < 0)
+	for (size_t i = 0; i < config->interface_count; i++)
+		is_asked[config->capture.link == LINK_COOKED ||
+			 strcmp(config->interfaces[i].device, INTERFACE_ANY) == 0] = true;
+	for (size_t i = 0; i < COUNT_OF(is_asked); i++) {
+		uint32_t link_type = i > 0 ? LINKTYPE_LINUX_SLL2 : LINKTYPE_ETHERNET;
+		CLEANUP(free_at) char *reason = NULL;
+
+		if (!is_asked[i] || filter_check(config->capture.filter, link_type, &reason) == 0)
+			continue;
 		config_faults_add(faults, "capture.filter", NULL, "%s; a pcap-filter(7) expression",
 		    reason ? reason : "does not compile");
+		return;
+	}
 }
 
 struct program_faults {

@@ -253,6 +253,9 @@ static int on_run(struct worker *worker, const struct message *message)
 
 static uint32_t longest_frame(const struct heritage *heritage, uint32_t mtu)
 {
+	/* Where each interface has its own, only the kernel can tell. */
+	if (mtu == 0)
+		return UINT32_MAX;
 	return mtu + (link_is_cooked(heritage->link_type) ? COOKED_MOST : HEADER_MOST);
 }
 

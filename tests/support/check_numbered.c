@@ -35,7 +35,8 @@ struct file {
 	uint64_t packets;
 };
 
-/* What a cooked header says of each frame of the plan; frames of other interfaces are passed over.
+/* What a cooked header says of each frame of the plan; those of others and of another way are
+ * passed over.
  */
 struct cooked {
 	uint32_t ifindex; /* 0: the files are of Ethernet */
@@ -287,7 +288,7 @@ static bool is_of_another(const struct cooked *cooked, const struct pcap_record 
 		return false;
 	memcpy(&ifindex, record->bytes + 4, sizeof(ifindex));
 
-	return ntohl(ifindex) != cooked->ifindex;
+	return ntohl(ifindex) != cooked->ifindex || record->bytes[10] != cooked->direction;
 }
 
 static void check_file(struct check *check, struct file *file)

@@ -3,6 +3,7 @@
 
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <net/if_arp.h>
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,6 +82,8 @@ static uint32_t answer(
 		return passing->outgoing ? PACKET_OUTGOING : PACKET_HOST;
 	case SKF_AD_PROTOCOL:
 		return known->protocol;
+	case SKF_AD_HATYPE:
+		return passing->header ? ARPHRD_ETHER : ARPHRD_NONE;
 	default:
 		/* No program of ours asks anything else. */
 		abort();

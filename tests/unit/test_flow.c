@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "capture/flow.h"
+#include "capture/link.h"
 #include "support/interpreter.h"
 #include "support/listener.h"
 #include "support/numbered.h"
@@ -264,6 +265,36 @@ static void without_a_link_header_ip_is_told_by_the_kernel(void **state)
 	program_release(&bare);
 }
 
+/* Of all interfaces each packet goes as on its own. */
+static void each_kind_of_link_is_told_by_its_packets(void **state)
+{
+	struct program bare, mixed;
+	struct interpreter runs_bare, runs_mixed;
+
+	(void)state;
+	assert_int_equal(flow_program(&bare, 0), 0);
+	assert_int_equal(flow_program(&mixed, LINK_HEADER_MIXED), 0);
+	assert_true(interpreter_open(&runs_bare, &bare) && interpreter_open(&runs_mixed, &mixed));
+	for (unsigned int i = 0; i < 2 * tunnel_count() * 20; i++) {
+		const struct tunnel_frame frame = { .kind = i / 2 % tunnel_count(),
+			.flow = i / 2 / (unsigned int)tunnel_count() };
+		size_t length = tunnel_build(&frame, bytes);
+		struct passing passing = { bytes, length, FLOW_ETHERNET, i % 2 };
+
+		/* No IP: by the addresses of the frame. */
+		if (i % 7 == 0)
+			memcpy(bytes + 12, "\x88\xb5", 2);
+		assert_int_equal(interpreter_run(&runs_mixed, &passing), pick(length, i % 2));
+		passing = (struct passing) { bytes + 14, length - 14, 0, i % 2 };
+		assert_int_equal(
+		    interpreter_run(&runs_mixed, &passing), interpreter_run(&runs_bare, &passing));
+	}
+	interpreter_close(&runs_bare);
+	interpreter_close(&runs_mixed);
+	program_release(&bare);
+	program_release(&mixed);
+}
+
 /* ---- in the kernel ----------------------------------------------------------------------- */
 
 static struct listener members[MEMBERS];
@@ -389,6 +420,7 @@ int main(void)
 		cmocka_unit_test(nonsense_gets_some_member),
 		cmocka_unit_test(a_port_alone_makes_no_tunnel),
 		cmocka_unit_test(without_a_link_header_ip_is_told_by_the_kernel),
+		cmocka_unit_test(each_kind_of_link_is_told_by_its_packets),
 	};
 	const struct CMUnitTest live[] = {
 		cmocka_unit_test(the_kernel_picks_what_the_interpreter_picks),

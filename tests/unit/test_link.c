@@ -44,9 +44,9 @@ static void what_is_no_link_type_of_its_own_is_captured_cooked(void **state)
 	} rows[] = {
 		{ ARPHRD_PPP, 276, 1 },
 		{ ARPHRD_INFINIBAND, 276, 1 },
-		{ 280, 276, 1 }, /* CAN */
-		{ 824, 253, 1 }, /* netlink */
-		{ ARPHRD_VOID, 276, 0 },
+		{ 280, 276, 1 },         /* CAN */
+		{ 824, 253, 1 },         /* netlink */
+		{ ARPHRD_VOID, 276, 1 }, /* all interfaces */
 		{ ARPHRD_FDDI, 276, 0 },
 		{ 4711, 276, 0 },
 	};
