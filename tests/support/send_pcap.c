@@ -5,7 +5,7 @@
  * says whether the same frames, in the same order, are in the captured files; --compare-whole
  * leaves out of the expected what was cut when it was recorded.  send_pcap --gaps EXPECTED... --
  * CAPTURED... tells by how much the gaps of at least a millisecond between neighbours differ.  The
- * last line is JSON.
+ * last line is JSON.  send_pcap --seconds FILE... says how long each file took to record.
  */
 #include "support/pcap_file.h"
 #include "support/sender.h"
@@ -32,6 +32,7 @@ struct walk {
 	bool is_open;
 	bool only_whole;
 	uint64_t skipped_files;
+	uint64_t files; /* opened */
 };
 
 static int walk_next(struct walk *walk, struct pcap_record *ret_record)
@@ -52,6 +53,7 @@ static int walk_next(struct walk *walk, struct pcap_record *ret_record)
 		r = pcap_file_open(*walk->paths++, &walk->file);
 		walk->is_open = r == 0 && (walk->file.link_type & 0xffff) == LINK_ETHERNET;
 		walk->skipped_files += !walk->is_open;
+		walk->files++;
 	}
 }
 
@@ -139,11 +141,11 @@ static void print_gaps(uint64_t *errors, size_t count)
 static int compare_gaps(char **expected_paths, char **captured_paths)
 {
 	enum { GAPS_MOST = 100000, GAP_LEAST_NS = 1000000 };
-	struct walk expected = { .paths = expected_paths };
+	struct walk expected = { .paths = expected_paths, .only_whole = true };
 	struct walk captured = { .paths = captured_paths };
 	uint64_t *errors = calloc(GAPS_MOST, sizeof(*errors));
 	struct pcap_record want, have;
-	uint64_t wanted = 0, had = 0;
+	uint64_t wanted = 0, had = 0, file = 0;
 	size_t count = 0;
 
 	if (!errors)
@@ -157,15 +159,37 @@ static int compare_gaps(char **expected_paths, char **captured_paths)
 			return 1;
 		}
 		error = (int64_t)(have.time_ns - had) - gap;
-		if (i > 0 && gap >= GAP_LEAST_NS && count < GAPS_MOST)
+		/* No recording says what is between two of them. */
+		if (expected.files == file && gap >= GAP_LEAST_NS && count < GAPS_MOST)
 			errors[count++] = (uint64_t)(error < 0 ? -error : error);
 		wanted = want.time_ns;
 		had = have.time_ns;
+		file = expected.files;
 	}
 	print_gaps(errors, count);
 	free(errors);
 
 	return count == 0;
+}
+
+/* A line for each file: from its first stamp to its last, in seconds, and its name. */
+static int print_seconds(char **paths)
+{
+	for (; *paths != NULL; paths++) {
+		char *one[] = { *paths, NULL };
+		struct walk walk = { .paths = one, .only_whole = true };
+		uint64_t first = UINT64_MAX, last = 0;
+		struct pcap_record record;
+
+		while (walk_next(&walk, &record) > 0) {
+			first = first < record.time_ns ? first : record.time_ns;
+			last = last > record.time_ns ? last : record.time_ns;
+		}
+		if (last > 0)
+			printf("%.3f %s\n", (double)(last - first) / 1e9, *paths);
+	}
+
+	return 0;
 }
 
 static int compare(const char *how, char **paths)
@@ -187,13 +211,16 @@ int main(int argc, char **argv)
 {
 	int status = 64;
 
-	if (argc > 3 && argv[1][0] == '-')
+	if (argc > 2 && strcmp(argv[1], "--seconds") == 0)
+		status = print_seconds(argv + 2);
+	else if (argc > 3 && argv[1][0] == '-')
 		status = compare(argv[1], argv + 2);
 	else if (argc > 2)
 		status = send_files(argv[1], argv + 2);
 	if (status == 64)
 		fprintf(stderr, "usage: send_pcap INTERFACE FILE... | "
-				"--compare|--compare-whole|--gaps FILE... -- FILE...\n");
+				"--compare|--compare-whole|--gaps FILE... -- FILE... | "
+				"--seconds FILE...\n");
 
 	return status;
 }
