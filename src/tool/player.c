@@ -183,8 +183,6 @@ static int send_one(struct player *player, const struct playlist_entry *entry)
 		player->now = player->started = player->shown = clock_monotonic_ns();
 		pace_begin(&player->pace, &player->plan.pace, player->now);
 	}
-	if (entry->is_first)
-		pace_follow(&player->pace);
 	player->accepted++;
 	due = pace_due(&player->pace, packet, entry->record.has_time);
 	r = wait_until_due(player, due);
@@ -201,6 +199,9 @@ static int play_one(struct player *player, const struct playlist_entry *entry)
 	enum refusal refusal = refusal_of(&player->plan.limits, &entry->record);
 	int r = 0;
 
+	/* Of a recording whose first packet is refused, too. */
+	if (entry->is_first)
+		pace_follow(&player->pace);
 	player->counts.read++;
 	if (refusal != REFUSAL_NONE) {
 		player->counts.refused[refusal]++;

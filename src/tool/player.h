@@ -33,7 +33,7 @@ struct player {
 	struct player_plan plan;
 	struct player_counts counts;
 	uint64_t accepted;
-	uint64_t round, accepted_before; /* it */
+	uint64_t round, accepted_before; /* the round that is played, and as it began */
 	struct pace pace;
 	bool has_begun;
 	bool is_stopped;
