@@ -20,6 +20,7 @@ static const struct {
 	{ "check", verb_check, "say every fault of a configuration" },
 	{ "status", verb_status, "show what a sensor has seen, dropped, written" },
 	{ "ring", verb_ring, "say what a ring takes, and how long it lasts" },
+	{ "repair", verb_repair, "finish capture files that were left unfinished" },
 	{ "replay", verb_replay, "send capture files through an interface" },
 	{ "help", verb_help, "this" },
 };

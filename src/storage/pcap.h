@@ -27,6 +27,25 @@ struct pcap_record {
 void pcap_header(
     uint8_t *to, uint32_t link_type, uint32_t snaplen, enum file_resolution resolution);
 
+/* What a file's header says of its records. */
+struct pcap_format {
+	bool is_swapped;    /* against this machine's order */
+	uint32_t fractions; /* in a second */
+	uint32_t snaplen;
+};
+
+/* Read a file's header of PCAP_HEADER_SIZE bytes.  Returns 0, or -EBADMSG for none of a pcap 2.4.
+ */
+int pcap_read_header(const uint8_t *from, struct pcap_format *ret_format);
+
+/*
+ * Read the PCAP_RECORD_SIZE bytes in front of a packet.  False for what fancap never writes: a
+ * frame of no length, a fraction of a whole second, more than the snaplen or than was on the wire,
+ * or a longer frame than there are.
+ */
+bool pcap_read_record(
+    const struct pcap_format *format, const uint8_t *from, struct pcap_record *ret_record);
+
 /* The captured length of a packet in the file: a tag put back counts. */
 static inline uint32_t pcap_captured(const struct packet *packet, uint32_t snaplen)
 {

@@ -144,12 +144,48 @@ int segment_open(struct segment **ret_segment, int directory, const char *name, 
 	return 0;
 }
 
+static bool is_same(const struct segment *segment, const char *name)
+{
+	struct stat status;
+
+	return fstatat(segment->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       status.st_ino == segment->inode;
+}
+
+int segment_adopt(struct segment **ret_segment, int directory, const char *name, int mode)
+{
+	CLEANUP(segment_close_at) struct segment *segment = make(directory, name);
+	struct stat status;
+
+	if (!segment)
+		return -ENOMEM;
+	segment->fd =
+	    openat(directory, segment->path, mode | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (segment->fd < 0 || fstat(segment->fd, &status) < 0)
+		return -errno;
+	if (!S_ISREG(status.st_mode))
+		return -EMEDIUMTYPE;
+	segment->inode = status.st_ino;
+	if (flock(segment->fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	/* Whoever had it until now may have given it its name. */
+	if (!is_same(segment, segment->path))
+		return -ENOENT;
+	*ret_segment = TAKE(segment);
+	return 0;
+}
+
 void segment_close(struct segment *segment)
 {
 	if (!segment)
 		return;
 	close_at(&segment->fd);
 	free(segment);
+}
+
+int segment_descriptor(const struct segment *segment)
+{
+	return segment->fd;
 }
 
 uint64_t segment_inode(const struct segment *segment)
@@ -248,14 +284,6 @@ int segment_sync_name(const struct segment *segment)
 		r = sync_directory(segment->directory, path);
 	}
 	return r < 0 ? r : sync_directory(segment->directory, ".");
-}
-
-static bool is_same(const struct segment *segment, const char *name)
-{
-	struct stat status;
-
-	return fstatat(segment->directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       status.st_ino == segment->inode;
 }
 
 /* NFS and others know no rename that overwrites nothing; a link overwrites nothing either. */

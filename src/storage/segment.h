@@ -32,8 +32,18 @@ void segment_remove_orphan(int directory, const char *name);
 int segment_open(struct segment **ret_segment, int directory, const char *name, const char *final,
     uint64_t inode);
 
+/*
+ * Open the NAME.part that nobody has open, as it was left; mode is O_RDWR, or O_RDONLY for a look.
+ * Returns 0, -EBUSY where somebody has it, -ENOENT, -ELOOP for a link, -EMEDIUMTYPE for what is no
+ * regular file, or another negative errno.
+ */
+int segment_adopt(struct segment **ret_segment, int directory, const char *name, int mode);
+
 /* Close it, as it stands; NULL is allowed. */
 void segment_close(struct segment *segment);
+
+/* For who reads it; stays the segment's. */
+int segment_descriptor(const struct segment *segment);
 
 uint64_t segment_inode(const struct segment *segment);
 

@@ -6,6 +6,7 @@
  * status of SPEC section 2.
  */
 int verb_check(int argc, char **argv);
+int verb_repair(int argc, char **argv);
 int verb_replay(int argc, char **argv);
 int verb_ring(int argc, char **argv);
 int verb_status(int argc, char **argv);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "storage/repair.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "ledger/ledger.h"
+#include "storage/name.h"
+#include "storage/pcap.h"
+#include "storage/segment.h"
+#include "storage/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { NAME_ATTEMPTS = 10000, WINDOW = 1 << 20 };
+/* What stands behind a damaged place was captured at about the time of what stands before it. */
+static const uint64_t day_ns = 86400 * NSEC_PER_SEC;
+
+DEFINE_CLEANUP(struct segment *, segment_close)
+
+static uint64_t time_of(const struct pcap_format *format, const struct pcap_record *record)
+{
+	return record->seconds * NSEC_PER_SEC +
+	       (uint64_t)record->fraction * (NSEC_PER_SEC / format->fractions);
+}
+
+/* ---- the packets that are there ---------------------------------------------------------- */
+
+/* Take one: 1, or 0 with the fault. */
+static int take_packet(
+    struct source *source, const struct pcap_format *format, struct repair_report *report)
+{
+	static const uint8_t zeroes[PCAP_RECORD_SIZE];
+	struct pcap_record record;
+	uint64_t time_ns;
+	int r = source_need(source, PCAP_RECORD_SIZE);
+
+	if (r <= 0) {
+		report->fault = source_left(source) > 0 ? "ends within a packet's header" : "";
+		return r;
+	}
+	if (!pcap_read_record(format, source_at(source), &record)) {
+		report->fault = memcmp(source_at(source), zeroes, sizeof(zeroes)) == 0
+				    ? "zeroes where a packet should be"
+				    : "bytes that are no packet";
+		return 0;
+	}
+	r = source_need(source, (size_t)PCAP_RECORD_SIZE + record.captured_length);
+	if (r <= 0) {
+		report->fault = "ends within a packet";
+		return r;
+	}
+	source_take(source, (size_t)PCAP_RECORD_SIZE + record.captured_length);
+	time_ns = time_of(format, &record);
+	report->packets++;
+	report->first_ns = LEAST(report->first_ns, time_ns);
+	report->last_ns = MOST(report->last_ns, time_ns);
+	return 1;
+}
+
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+/* 1 where it begins as a pcap; else it is foreign, unless it holds nothing at all. */
+static int take_header(
+    struct source *source, struct pcap_format *format, struct repair_report *report)
+{
+	int r = source_need(source, PCAP_HEADER_SIZE);
+	size_t step;
+
+	if (r < 0)
+		return r;
+	if (r > 0 && pcap_read_header(source_at(source), format) == 0) {
+		source_take(source, PCAP_HEADER_SIZE);
+		return 1;
+	}
+	report->fault = report->size == 0 ? "is empty" : "does not begin as a pcap file does";
+	report->verdict = REPAIR_NO_PACKET;
+	while ((step = source_left(source)) > 0 && report->size >= PCAP_HEADER_SIZE) {
+		if (!is_zero(source_at(source), step))
+			report->verdict = REPAIR_FOREIGN;
+		source_take(source, step);
+		r = report->verdict == REPAIR_FOREIGN ? 0 : source_need(source, 1);
+		if (r <= 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- packets behind a damaged place ------------------------------------------------------ */
+
+struct search {
+	int fd;
+	const struct pcap_format *format;
+	const struct repair_report *report;
+	uint8_t window[WINDOW + PCAP_RECORD_SIZE];
+};
+
+static bool may_be_packet(
+    const struct search *search, const uint8_t *bytes, struct pcap_record *record)
+{
+	const struct repair_report *report = search->report;
+	uint64_t time_ns;
+
+	if (!pcap_read_record(search->format, bytes, record))
+		return false;
+	time_ns = time_of(search->format, record);
+	return report->packets == 0 ||
+	       (time_ns + day_ns >= report->first_ns && time_ns <= report->last_ns + day_ns);
+}
+
+/* A whole one, and in front of another or of the end: bytes look like one at times, not like two.
+ */
+static bool is_packet(const struct search *search, const uint8_t *bytes, uint64_t at)
+{
+	uint8_t next[PCAP_RECORD_SIZE];
+	struct pcap_record record;
+
+	if (!may_be_packet(search, bytes, &record))
+		return false;
+	at += (uint64_t)PCAP_RECORD_SIZE + record.captured_length;
+	if (at > search->report->size)
+		return false;
+	if (search->report->size - at < sizeof(next))
+		return true;
+	return pread(search->fd, next, sizeof(next), (off_t)at) == (ssize_t)sizeof(next) &&
+	       may_be_packet(search, next, &record);
+}
+
+/* Returns 0 with *ret_at 0 where there is none. */
+static int find_packet(struct search *search, uint64_t from, uint64_t *ret_at)
+{
+	ssize_t n;
+
+	*ret_at = 0;
+	for (uint64_t at = from; at < search->report->size; at += WINDOW) {
+		n = pread(search->fd, search->window, sizeof(search->window), (off_t)at);
+		if (n < 0)
+			return -errno;
+		if (is_zero(search->window, (size_t)n))
+			continue;
+		for (size_t i = 0; i + PCAP_RECORD_SIZE <= (size_t)n && i < WINDOW; i++) {
+			if (!is_packet(search, search->window + i, at + i))
+				continue;
+			*ret_at = at + i;
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* Nothing is searched where a packet lacks its end: what it says may hold what looks like others.
+ */
+static int look_behind(int fd, const struct pcap_format *format, struct repair_report *report)
+{
+	CLEANUP(free_at) struct search *search = NULL;
+	uint8_t bytes[PCAP_RECORD_SIZE];
+	struct pcap_record record;
+
+	if (report->size - report->whole < sizeof(bytes))
+		return 0;
+	if (pread(fd, bytes, sizeof(bytes), (off_t)report->whole) != (ssize_t)sizeof(bytes))
+		return -EIO;
+	if (pcap_read_record(format, bytes, &record))
+		return 0;
+	search = malloc(sizeof(*search));
+	if (!search)
+		return -ENOMEM;
+	search->fd = fd;
+	search->format = format;
+	search->report = report;
+	return find_packet(search, report->whole + 1, &report->next);
+}
+
+/* ---- one file ---------------------------------------------------------------------------- */
+
+static int look(int fd, struct repair_report *report)
+{
+	struct source source = { .fd = fd };
+	struct pcap_format format;
+	struct stat status;
+	int r;
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	report->size = (uint64_t)status.st_size;
+	report->first_ns = UINT64_MAX;
+	r = take_header(&source, &format, report);
+	if (r <= 0) {
+		source_release(&source);
+		return r;
+	}
+	while ((r = take_packet(&source, &format, report)) > 0)
+		;
+	report->whole = source.offset;
+	source_release(&source);
+	if (r == 0 && report->whole < report->size)
+		r = look_behind(fd, &format, report);
+	if (r < 0)
+		return r;
+	report->verdict = report->next > 0      ? REPAIR_DAMAGED
+			  : report->packets > 0 ? REPAIR_DONE
+						: REPAIR_NO_PACKET;
+	return 0;
+}
+
+/* Where nothing is to be done, only see whether the name is free. */
+static int look_for_name(int directory, const char *name)
+{
+	struct stat status;
+
+	return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? -EEXIST : 0;
+}
+
+static int give_name(
+    int directory, const char *name, struct segment *segment, bool dry_run, uint32_t *ret_number)
+{
+	int r = -EEXIST;
+
+	for (uint32_t number = 0; r == -EEXIST && number < NAME_ATTEMPTS; number++) {
+		char final[LEDGER_NAME_LENGTH];
+
+		r = name_number(final, sizeof(final), name, 0, number);
+		if (r >= 0)
+			r = dry_run ? look_for_name(directory, final)
+				    : segment_publish(segment, final, SYNC_CLOSE);
+		if (r >= 0)
+			*ret_number = number;
+	}
+	return r;
+}
+
+int repair_file(int directory, const char *name, const struct repair_wish *wish,
+    struct repair_report *ret_report)
+{
+	CLEANUP(segment_close_at) struct segment *segment = NULL;
+	struct repair_report report = { .fault = "" };
+	char plain[LEDGER_NAME_LENGTH];
+	int r = name_number(plain, sizeof(plain), name, 0, 0);
+
+	if (r < 0)
+		return -EINVAL;
+	r = segment_adopt(&segment, directory, name, wish->dry_run ? O_RDONLY : O_RDWR);
+	if (r < 0 && r != -EBUSY)
+		return r;
+	if (r == -EBUSY ||
+	    (wish->is_claimed && wish->is_claimed(wish->user, segment_inode(segment)))) {
+		report.verdict = REPAIR_HELD;
+		*ret_report = report;
+		return 0;
+	}
+	report.inode = segment_inode(segment);
+	r = look(segment_descriptor(segment), &report);
+	if (r >= 0 && report.verdict == REPAIR_DONE) {
+		if (report.whole < report.size && !wish->dry_run)
+			r = segment_cut(segment, report.whole);
+		if (r >= 0)
+			r = give_name(directory, name, segment, wish->dry_run, &report.number);
+	}
+	if (r < 0)
+		return r;
+	*ret_report = report;
+	return 0;
+}
+
+const char *repair_verdict_name(enum repair_verdict verdict)
+{
+	static const char *const names[REPAIR_VERDICT_COUNT_] = {
+		[REPAIR_DONE] = "repaired",
+		[REPAIR_NO_PACKET] = "no_packet",
+		[REPAIR_DAMAGED] = "damaged",
+		[REPAIR_FOREIGN] = "foreign",
+		[REPAIR_HELD] = "held",
+	};
+
+	return names[verdict];
+}
