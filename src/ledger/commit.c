@@ -35,7 +35,7 @@ static inline void mix(uint64_t lanes[LANES], const uint8_t *bytes, size_t lengt
  * FNV-1a (draft-eastlake-fnv) over words in place of bytes, in several lanes that do not wait for
  * one another.  It tells a damaged file from a whole one; each single changed bit changes it.
  */
-static uint64_t sum(uint64_t number, const void *bytes, size_t length)
+uint64_t ledger_commit_sum(uint64_t number, const void *bytes, size_t length)
 {
 	uint64_t lanes[LANES] = { basis, basis + 1, basis + 2, basis + 3 };
 	uint64_t all = ((basis ^ number) * prime ^ length) * prime;
@@ -63,7 +63,7 @@ void ledger_commit_write(struct ledger_worker *worker, const struct ledger_commi
 	memcpy(&older->commit, commit, length);
 	FAULT(COMMITTING);
 	older->length = length;
-	older->sum = sum(next, commit, length);
+	older->sum = ledger_commit_sum(next, commit, length);
 	atomic_store_explicit(&older->sequence, next, memory_order_release);
 }
 
@@ -71,7 +71,7 @@ void ledger_commit_write(struct ledger_worker *worker, const struct ledger_commi
 static int judge(struct ledger_commit *commit, uint64_t number, uint64_t length, uint64_t expected)
 {
 	if (length > sizeof(*commit) || length < offsetof(struct ledger_commit, marks) ||
-	    length % sizeof(uint64_t) != 0 || sum(number, commit, length) != expected)
+	    length % sizeof(uint64_t) != 0 || ledger_commit_sum(number, commit, length) != expected)
 		return -EBADMSG;
 	commit->open.name[LEDGER_NAME_LENGTH - 1] = 0;
 	commit->closing.name[LEDGER_NAME_LENGTH - 1] = 0;
@@ -101,6 +101,20 @@ int ledger_commit_read(const struct ledger_worker *worker, struct ledger_commit 
 			return judge(ret_commit, number, length, expected);
 	}
 	return -EAGAIN;
+}
+
+bool ledger_commit_is_damaged(const struct ledger_worker *worker)
+{
+	for (int i = 0; i < 2; i++) {
+		const struct ledger_copy *copy = &worker->copies[i];
+		uint64_t number = atomic_load(&copy->sequence);
+
+		if (number > 0 &&
+		    (copy->length > sizeof(copy->commit) ||
+			ledger_commit_sum(number, &copy->commit, copy->length) != copy->sum))
+			return true;
+	}
+	return false;
 }
 
 static uint32_t named_slot(const struct ledger_worker *worker)

@@ -213,7 +213,7 @@ static int open_existing(struct ledger **ret_ledger, int directory, int mode, in
 		return -EBADMSG;
 	/* What others may write to is not gone on with; reading it does no harm. */
 	if (mode == O_RDWR && (status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH)))
-		return -EBADMSG;
+		return -EPERM;
 	ledger->size = (size_t)status.st_size;
 	r = map(ledger, fd, protection);
 	if (r < 0)
@@ -247,13 +247,22 @@ static bool is_of_shape(const struct ledger *ledger, const struct ledger_shape *
 	return true;
 }
 
+int ledger_take(struct ledger **ret_ledger, int directory)
+{
+	int r = open_existing(ret_ledger, directory, O_RDWR, PROT_READ | PROT_WRITE);
+
+	if (r == -EACCES)
+		return -EPERM;
+	return r == -ELOOP || r == -EISDIR ? -EBADMSG : r;
+}
+
 int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape)
 {
 	CLEANUP(ledger_close_at) struct ledger *ledger = NULL;
-	int r = open_existing(&ledger, directory, O_RDWR, PROT_READ | PROT_WRITE);
+	int r = ledger_take(&ledger, directory);
 
 	if (r < 0)
-		return r == -ELOOP || r == -EISDIR || r == -EACCES ? -EBADMSG : r;
+		return r == -EPERM ? -EBADMSG : r;
 	if (!is_of_shape(ledger, shape))
 		return -ESTALE;
 	*ret_ledger = TAKE(ledger);

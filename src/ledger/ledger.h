@@ -4,6 +4,7 @@
 #include "ledger/counters.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -223,6 +224,13 @@ int ledger_lock(const struct ledger *ledger);
  */
 int ledger_keep_only(const struct ledger *ledger, const struct ledger_worker *worker);
 
+/*
+ * Map the ledger that is there, to finish what it names, whatever its shape.  Returns 0, -ENOENT,
+ * -EBADMSG for one of another version or that does not hold together, or -EPERM for one that is
+ * not this user's own.
+ */
+int ledger_take(struct ledger **ret_ledger, int directory);
+
 /* Unmap; NULL is allowed. */
 void ledger_close(struct ledger *ledger);
 
@@ -240,6 +248,15 @@ void ledger_commit_write(struct ledger_worker *worker, const struct ledger_commi
  * against a writer that kept changing it.
  */
 int ledger_commit_read(const struct ledger_worker *worker, struct ledger_commit *ret_commit);
+
+/*
+ * Whether one of both copies of a worker that does not run is neither what was written nor one that
+ * a kill met halfway.
+ */
+bool ledger_commit_is_damaged(const struct ledger_worker *worker);
+
+/* What stands as `sum` in a copy of this number, for so many bytes of its commit.  Pure. */
+uint64_t ledger_commit_sum(uint64_t number, const void *bytes, size_t length);
 
 /* The slot for the kernel's next answer to PACKET_STATISTICS: zeroed, and not in the counters. */
 struct ledger_statistics *ledger_statistics_free_slot(struct ledger_worker *worker);
