@@ -6,6 +6,7 @@
 #include "config/loader.h"
 #include "supervisor/supervisor.h"
 #include "tool/sensors.h"
+#include "worker/mender.h"
 #include "worker/worker.h"
 
 #include <getopt.h>
@@ -63,6 +64,11 @@ static int parse_options(struct options *options, int argc, char **argv)
 	return EX_USAGE;
 }
 
+static int run_child(const struct heritage *heritage)
+{
+	return heritage->life == LIFE_MENDS ? mender_run(heritage) : worker_run(heritage);
+}
+
 static int capture(struct config *config, const char *runtime_directory)
 {
 	char directory[64];
@@ -73,8 +79,7 @@ static int capture(struct config *config, const char *runtime_directory)
 	/* Modes are said where files are made: 0640 and 0750, whatever the caller's umask. */
 	(void)umask(0027);
 	log_sensor(config->sensor);
-	return supervisor_run(
-	    config, runtime_directory ? runtime_directory : directory, worker_run);
+	return supervisor_run(config, runtime_directory ? runtime_directory : directory, run_child);
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <time.h>
 
 static uint64_t read_clock(clockid_t id)
@@ -20,4 +21,15 @@ uint64_t clock_monotonic_ns(void)
 uint64_t clock_utc_ns(void)
 {
 	return read_clock(CLOCK_REALTIME);
+}
+
+void clock_text(char text[CLOCK_TEXT_LENGTH], uint64_t utc_ns)
+{
+	time_t seconds = (time_t)(utc_ns / NSEC_PER_SEC);
+	struct tm utc = { 0 };
+	char date[24];
+
+	(void)gmtime_r(&seconds, &utc);
+	(void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text, CLOCK_TEXT_LENGTH, "%s.%09uZ", date, (unsigned int)(utc_ns % NSEC_PER_SEC));
 }

@@ -16,3 +16,8 @@ uint64_t clock_monotonic_ns(void);
 
 /* CLOCK_REALTIME, since the epoch: for names of files, and what people read. */
 uint64_t clock_utc_ns(void);
+
+enum { CLOCK_TEXT_LENGTH = 48 };
+
+/* A time of clock_utc_ns() as ISO 8601 in UTC, with nanoseconds. */
+void clock_text(char text[CLOCK_TEXT_LENGTH], uint64_t utc_ns);

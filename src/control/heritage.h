@@ -13,6 +13,8 @@ enum life {
 	LIFE_BEGINS,     /* on a new socket: a ring of its own, and a place in the group */
 	LIFE_TAKES_OVER, /* on the socket of the life before: its ring, from where that stood */
 	LIFE_FINISHES,   /* without a socket: what the stage holds is written, and no more */
+	LIFE_MENDS,      /* of no worker: what earlier lives of the sensor left is finished; `stage`
+			  * is the runtime directory, and there is no record */
 };
 
 /*

@@ -17,6 +17,9 @@ static const char *const names[MESSAGE_COUNT_] = {
 	[MESSAGE_WORKS] = "works",
 	[MESSAGE_DAMAGED] = "damaged",
 	[MESSAGE_SET_ASIDE] = "set aside",
+	[MESSAGE_REPAIRED] = "repaired",
+	[MESSAGE_REMOVED] = "removed",
+	[MESSAGE_LEFT] = "left",
 	[MESSAGE_STOPPED] = "stopped",
 };
 

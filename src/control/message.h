@@ -27,6 +27,10 @@ enum message_kind {
 	MESSAGE_DAMAGED,   /* value: packets that a block should hold, and does not */
 	MESSAGE_SET_ASIDE, /* number: a block that two have died of; value: packets that it held;
 			    * file.name: where its bytes are; error: why they are nowhere */
+	MESSAGE_REPAIRED,  /* file: has its final name, after an earlier life; text: what was done;
+			    * value: its worker's number */
+	MESSAGE_REMOVED,   /* file.name: had no packet; text: what it was */
+	MESSAGE_LEFT,      /* file.name, text: cannot be finished, and why */
 	MESSAGE_STOPPED,   /* drained; the process ends after this */
 	MESSAGE_COUNT_,
 };
@@ -34,12 +38,14 @@ enum message_kind {
 enum {
 	MESSAGE_NAME_LENGTH = 512,
 	MESSAGE_TEXT_LENGTH = 512,
+	MESSAGE_INTERFACE_LENGTH = 64,
 };
 
 /* A finished file, as the catalog wants it. */
 struct message_file {
 	char name[MESSAGE_NAME_LENGTH]; /* relative to the output directory */
 	char cause[16];
+	char interface[MESSAGE_INTERFACE_LENGTH]; /* where an earlier life left it; else empty */
 	uint64_t number; /* of the worker's finished files, from 1: told again, it has the same */
 	uint64_t inode;
 	uint64_t packets, bytes; /* bytes: the file's size */

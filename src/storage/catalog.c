@@ -2,6 +2,7 @@
 #include "storage/catalog.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <errno.h>
@@ -11,21 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { LINE_LENGTH = 8192, TIME_LENGTH = 48 };
-
-static void format_time(char text[TIME_LENGTH], uint64_t time_ns)
-{
-	time_t seconds = (time_t)(time_ns / 1000000000U);
-	struct tm utc = { 0 };
-	char date[24];
-
-	(void)gmtime_r(&seconds, &utc);
-	(void)strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(text, TIME_LENGTH, "%s.%09uZ", date, (unsigned int)(time_ns % 1000000000U));
-}
+enum { LINE_LENGTH = 8192 };
 
 static void put_pair(FILE *line, const char *name, const char *value)
 {
@@ -35,9 +24,9 @@ static void put_pair(FILE *line, const char *name, const char *value)
 
 static void put_time(FILE *line, const char *name, uint64_t time_ns)
 {
-	char text[TIME_LENGTH];
+	char text[CLOCK_TEXT_LENGTH];
 
-	format_time(text, time_ns);
+	clock_text(text, time_ns);
 	put_pair(line, name, text);
 }
 

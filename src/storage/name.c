@@ -57,7 +57,7 @@ static int substitute(char *format, const char *template, const struct name_part
 	return 0;
 }
 
-static int leaves_directory(const char *name)
+bool name_leaves_directory(const char *name)
 {
 	size_t length = strlen(name);
 
@@ -83,10 +83,61 @@ int name_expand(
 	if (strftime(name, sizeof(name), format, &utc) == 0)
 		return -ENAMETOOLONG;
 #pragma GCC diagnostic pop
-	if (leaves_directory(name))
+	if (name_leaves_directory(name))
 		return -EINVAL;
 	n = snprintf(text, size, "%s%s", name, extension);
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+/* Append text of which no character means anything to fnmatch(3). */
+static size_t put_literal(char *text, size_t used, size_t size, const char *value)
+{
+	for (; *value && used + 2 < size; value++) {
+		if (strchr("*?[]\\", *value))
+			text[used++] = '\\';
+		text[used++] = *value;
+	}
+	return used;
+}
+
+int name_pattern(char *text, size_t size, const char *template, const struct name_parts *parts)
+{
+	char worker[16];
+	const struct {
+		const char *key, *value;
+	} known[] = {
+		{ "%{sensor}", parts->sensor },
+		{ "%{interface}", parts->interface },
+		{ "%{worker}", parts->interface ? worker : NULL },
+	};
+	size_t used = 0;
+
+	snprintf(worker, sizeof(worker), "%u", parts->worker);
+	while (*template) {
+		const char one[2] = { template[0] == '%' ? template[1] : template[0], 0 };
+		bool is_fixed = template[0] != '%' || template[1] == '%';
+		const char *value = is_fixed ? one : NULL;
+		size_t length = template[0] == '%' && template[1] ? 2 : 1;
+
+		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+			if (strncmp(template, known[i].key, strlen(known[i].key)) != 0)
+				continue;
+			value = known[i].value;
+			length = strlen(known[i].key);
+		}
+		/* Flags and modifiers of strftime(3), as in %-d, are within what a star stands for.
+		 */
+		used = put_literal(text, used, size, value ? value : "");
+		if (!value && used + 2 < size)
+			text[used++] = '*';
+		if (used + 2 >= size)
+			return -ENAMETOOLONG;
+		template += length;
+	}
+	if (used + strlen("*.pcap") >= size)
+		return -ENAMETOOLONG;
+	snprintf(text + used, size - used, "*%s", extension);
+	return 0;
 }
 
 static void format_number(char text[NUMBER_LENGTH], uint32_t number)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,16 @@ struct name_parts {
  */
 int name_expand(char *text, size_t size, const char *template, const struct name_parts *parts,
     uint64_t time_ns);
+
+/*
+ * The same as a pattern of fnmatch(3) for every name that the template can expand to, numbers
+ * before the extension included; an interface or a sensor that is NULL stands for any.  Pure.
+ * Returns 0 or -ENAMETOOLONG.
+ */
+int name_pattern(char *text, size_t size, const char *template, const struct name_parts *parts);
+
+/* Whether a name leaves the directory that it is relative to, or names none.  Pure. */
+bool name_leaves_directory(const char *name);
 
 /*
  * Put "-TO" before the extension of a name that has "-FROM" there; 0 stands for no such number.

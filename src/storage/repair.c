@@ -263,6 +263,8 @@ int repair_file(int directory, const char *name, const struct repair_wish *wish,
 		if (r >= 0)
 			r = give_name(directory, name, segment, wish->dry_run, &report.number);
 	}
+	if (r >= 0 && report.verdict == REPAIR_NO_PACKET && wish->removes_empty && !wish->dry_run)
+		r = segment_remove(segment);
 	if (r < 0)
 		return r;
 	*ret_report = report;

@@ -6,14 +6,15 @@
 
 /*
  * An unfinished file becomes a finished one: what stands behind its last whole packet is cut off,
- * and it is given its name.  No whole packet is ever cut, no file removed or overwritten, and none
- * touched that somebody has open.  Logs nothing.
+ * and it is given its name.  No whole packet is ever cut, no file overwritten, and none touched
+ * that somebody has open.  Logs nothing.
  */
 
 /* What became of a file, or would. */
 enum repair_verdict {
 	REPAIR_DONE,      /* it has its final name */
-	REPAIR_NO_PACKET, /* left: there is no whole packet in it, and nothing else either */
+	REPAIR_NO_PACKET, /* there is no whole packet in it, nor anything else; left unless wished
+			   */
 	REPAIR_DAMAGED,   /* left: packets go on behind a damaged place */
 	REPAIR_FOREIGN,   /* left: it does not begin as a capture file does */
 	REPAIR_HELD,      /* left: its writer has it, or will go on with it */
@@ -32,7 +33,8 @@ struct repair_report {
 };
 
 struct repair_wish {
-	bool dry_run; /* only say what would be done; the file is opened for reading alone */
+	bool removes_empty; /* a file without a packet goes */
+	bool dry_run;       /* only say what would be done; the file is opened for reading alone */
 	/* Whether somebody will go on with a file that nobody has open; NULL: nobody. */
 	bool (*is_claimed)(void *user, uint64_t inode);
 	void *user;

@@ -40,9 +40,12 @@ static const struct {
 	[EVENT_BLOCK_SET_ASIDE] = { LOG_ERR, MESSAGE_ID_BLOCK_SET_ASIDE },
 	[EVENT_WORKER_FROZEN] = { LOG_ERR, MESSAGE_ID_WORKER_FROZEN },
 	[EVENT_PATIENCE] = { LOG_NOTICE, MESSAGE_ID_PATIENCE },
+	[EVENT_FILE_REPAIRED] = { LOG_NOTICE, MESSAGE_ID_FILE_REPAIRED },
+	[EVENT_FILE_LEFT] = { LOG_WARNING, MESSAGE_ID_FILE_LEFT },
+	[EVENT_GAP] = { LOG_WARNING, MESSAGE_ID_GAP },
 };
 
-enum { NUMBER_LENGTH = 24, NUMBERS = 9 };
+enum { NUMBER_LENGTH = 24, TEXTS = 5, NUMBERS = 9 };
 
 static void add_number(
     struct log_field *field, char text[NUMBER_LENGTH], const char *name, const uint64_t *value)
@@ -58,22 +61,24 @@ void journal_event(enum event event, const struct journal_about *about, const ch
 {
 	const uint64_t worker = about->worker ? *about->worker : 0;
 	char numbers[NUMBERS][NUMBER_LENGTH], text[1024];
-	struct log_field fields[NUMBERS + 3] = {
+	struct log_field fields[TEXTS + NUMBERS] = {
 		{ "FANCAP_INTERFACE", about->interface },
 		{ "FANCAP_FILE", about->file },
 		{ "FANCAP_CAUSE", about->cause },
+		{ "FANCAP_FROM", about->from },
+		{ "FANCAP_UNTIL", about->until },
 	};
 	va_list arguments;
 
-	add_number(&fields[3], numbers[0], "FANCAP_WORKER", about->worker ? &worker : NULL);
-	add_number(&fields[4], numbers[1], "FANCAP_PACKETS", about->packets);
-	add_number(&fields[5], numbers[2], "FANCAP_BYTES", about->bytes);
-	add_number(&fields[6], numbers[3], "FANCAP_DROPS", about->drops);
-	add_number(&fields[7], numbers[4], "FANCAP_DROPS_TOTAL", about->drops_total);
-	add_number(&fields[8], numbers[5], "FANCAP_DISCARDS", about->discards);
-	add_number(&fields[9], numbers[6], "FANCAP_FREEZES", about->freezes);
-	add_number(&fields[10], numbers[7], "FANCAP_BLOCK", about->block);
-	add_number(&fields[11], numbers[8], "FANCAP_WAITING", about->waiting);
+	add_number(&fields[5], numbers[0], "FANCAP_WORKER", about->worker ? &worker : NULL);
+	add_number(&fields[6], numbers[1], "FANCAP_PACKETS", about->packets);
+	add_number(&fields[7], numbers[2], "FANCAP_BYTES", about->bytes);
+	add_number(&fields[8], numbers[3], "FANCAP_DROPS", about->drops);
+	add_number(&fields[9], numbers[4], "FANCAP_DROPS_TOTAL", about->drops_total);
+	add_number(&fields[10], numbers[5], "FANCAP_DISCARDS", about->discards);
+	add_number(&fields[11], numbers[6], "FANCAP_FREEZES", about->freezes);
+	add_number(&fields[12], numbers[7], "FANCAP_BLOCK", about->block);
+	add_number(&fields[13], numbers[8], "FANCAP_WAITING", about->waiting);
 
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);

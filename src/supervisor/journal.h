@@ -33,6 +33,9 @@ enum event {
 	EVENT_BLOCK_SET_ASIDE,
 	EVENT_WORKER_FROZEN,
 	EVENT_PATIENCE,
+	EVENT_FILE_REPAIRED,
+	EVENT_FILE_LEFT,
+	EVENT_GAP,
 	EVENT_COUNT_,
 };
 
@@ -42,6 +45,7 @@ struct journal_about {
 	const uint32_t *worker;
 	const char *file;
 	const char *cause;
+	const char *from, *until; /* of a gap, as clock_text() writes them */
 	const uint64_t *packets, *bytes, *drops, *drops_total, *discards, *freezes;
 	const uint64_t *block, *waiting; /* a ring block's number; blocks that wait */
 };

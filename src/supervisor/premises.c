@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "capture/geometry.h"
 #include "capture/program.h"
+#include "supervisor/legacy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -200,11 +201,14 @@ static bool adopt_ledger(struct premises *premises, const struct ledger_shape *s
 static int settle_ledger(struct premises *premises, const struct ledger_shape *shape,
     const char *path, enum premises_start start)
 {
-	int r;
+	int r = legacy_open(&premises->legacy);
 
 	premises->goes_on = start == PREMISES_GO_ON && adopt_ledger(premises, shape);
-	if (premises->goes_on)
-		return 0;
+	if (r < 0 || premises->goes_on)
+		return r;
+	r = legacy_set_aside(premises->legacy, premises->runtime);
+	if (r < 0)
+		return r;
 	r = ledger_create(&premises->ledger, premises->runtime, shape);
 	if (r < 0)
 		return log_failure(r,
@@ -403,6 +407,7 @@ void premises_remove_ledger(const struct premises *premises)
 
 void premises_close(struct premises *premises)
 {
+	legacy_close(TAKE(premises->legacy));
 	catalog_release(&premises->catalog);
 	ledger_close(TAKE(premises->ledger));
 	close_at(&premises->output);

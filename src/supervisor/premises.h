@@ -19,6 +19,7 @@ struct premises {
 	struct ledger *ledger;
 	bool goes_on; /* ledger and stages are an earlier life's, which left them to be gone on with
 		       */
+	struct legacy *legacy; /* what earlier lives left, and nobody goes on with */
 };
 
 /* Whether an earlier life's rings are there: without them its ledger is no use to go on with. */

@@ -14,6 +14,7 @@
 #include "supervisor/journal.h"
 #include "supervisor/keeper.h"
 #include "supervisor/manager.h"
+#include "supervisor/legacy.h"
 #include "supervisor/premises.h"
 #include "supervisor/report.h"
 
@@ -93,6 +94,20 @@ static bool store_is_large(const struct supervisor *supervisor)
 	return false;
 }
 
+/* Capture first: the disk may be busy with this for long. */
+static void begin_legacy(struct supervisor *supervisor)
+{
+	const struct legacy_seat seat = {
+		.config = supervisor->config,
+		.runtime = supervisor->premises.runtime,
+		.output = supervisor->premises.output,
+		.catalog = &supervisor->premises.catalog,
+		.run = supervisor->run,
+	};
+
+	legacy_begin(supervisor->premises.legacy, supervisor->event, &seat);
+}
+
 static void tell_ready(struct supervisor *supervisor)
 {
 	update_state(supervisor);
@@ -103,6 +118,7 @@ static void tell_ready(struct supervisor *supervisor)
 		return;
 	supervisor->is_ready = true;
 	report_tick(supervisor->report, clock_monotonic_ns());
+	begin_legacy(supervisor);
 	report_notify("READY=1");
 	if (getenv("NOTIFY_SOCKET"))
 		(void)store_is_large(supervisor);
@@ -134,6 +150,8 @@ static void on_group_runs(void *user, const struct group *group)
 {
 	struct supervisor *supervisor = user;
 
+	legacy_tell_gap(
+	    supervisor->premises.legacy, supervisor->premises.ledger, group->interface->name);
 	/* A later one is told of by its link. */
 	if (!supervisor->is_ready)
 		tell_started(supervisor, group);

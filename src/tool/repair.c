@@ -255,7 +255,11 @@ static int repair(struct job *job, const char *folder, size_t folder_length)
 {
 	CLEANUP(close_at)
 	int directory = open(folder_length > 0 ? folder : ".", O_DIRECTORY | O_CLOEXEC);
-	const struct repair_wish wish = { job->options->dry_run, is_claimed, job };
+	const struct repair_wish wish = {
+		.dry_run = job->options->dry_run,
+		.is_claimed = is_claimed,
+		.user = job,
+	};
 	struct repair_report report;
 	char final[NAME_MAX + 16];
 	int r;

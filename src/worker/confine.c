@@ -103,7 +103,10 @@ static int renounce_privileges(const struct heritage *heritage)
 {
 	char name[16];
 
-	snprintf(name, sizeof(name), "fancap-w%u", heritage->worker);
+	if (heritage->life == LIFE_MENDS)
+		snprintf(name, sizeof(name), "fancap-mender");
+	else
+		snprintf(name, sizeof(name), "fancap-w%u", heritage->worker);
 	(void)prctl(PR_SET_NAME, name);
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
@@ -125,6 +128,7 @@ static const char *const allowed_calls[] = {
 	"close",
 	"read",
 	"write",
+	"pread64",
 	"pwrite64",
 	"lseek",
 	"ftruncate",
@@ -141,9 +145,11 @@ static const char *const allowed_calls[] = {
 	"fcntl",
 	"mkdirat",
 	"unlinkat",
+	"renameat",
 	"renameat2",
 	"linkat",
 	"fstatfs",
+	"getdents64",
 	"faccessat",
 	"faccessat2",
 	/* memory, time, the C library's own */
@@ -158,6 +164,7 @@ static const char *const allowed_calls[] = {
 	"clock_nanosleep",
 	"nanosleep",
 	"futex",
+	"geteuid",
 	"getpid",
 	"gettid",
 	"getppid",
@@ -184,7 +191,6 @@ static const char *const allowed_calls[] = {
 	"pipe",
 	"pipe2",
 	"ioctl",
-	"getdents64",
 	"readlinkat",
 	"kill",
 	"sysinfo",
