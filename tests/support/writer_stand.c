@@ -102,8 +102,10 @@ void stand_close(struct stand *stand)
 /* As the kernel does it: a packet is counted once, and reading takes the count away. */
 static void read_statistics(struct stand *stand, struct ledger_statistics *slot)
 {
+	atomic_store(&stand->shared->in_kernel, 1);
 	slot->packets = (uint32_t)stand->shared->kernel_counts;
 	stand->shared->kernel_counts = 0;
+	atomic_store(&stand->shared->in_kernel, 0);
 }
 
 void stand_store(struct stand *stand, struct writer *writer, uint64_t number, unsigned int count)
@@ -112,8 +114,10 @@ void stand_store(struct stand *stand, struct writer *writer, uint64_t number, un
 	uint8_t bytes[STAND_PACKET] = { 0 };
 
 	if (number > stand->shared->arrived) {
+		atomic_store(&stand->shared->in_kernel, 1);
 		stand->shared->arrived = number;
 		stand->shared->kernel_counts += count;
+		atomic_store(&stand->shared->in_kernel, 0);
 	}
 	writer_begin_block(writer, &append, (uint64_t)count * (STAND_PACKET + PCAP_RECORD_SIZE),
 	    count, start_ns, start_ns);

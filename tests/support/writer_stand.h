@@ -22,8 +22,9 @@ struct stand_file {
 };
 
 struct stand_shared {
-	uint64_t kernel_counts; /* what the kernel would answer to PACKET_STATISTICS */
-	uint64_t arrived;       /* greatest block number whose packets it has counted */
+	uint64_t kernel_counts;         /* what the kernel would answer to PACKET_STATISTICS */
+	uint64_t arrived;               /* greatest block number whose packets it has counted */
+	_Atomic unsigned int in_kernel; /* what the kernel does in one step is under way */
 	unsigned int finished, refused, works;
 	int error;                            /* with which it was refused last */
 	char what[80];                        /* and what that was */
