@@ -24,7 +24,6 @@
 
 DEFINE_CLEANUP(struct stage *, stage_close)
 DEFINE_CLEANUP(struct writer *, writer_close)
-DEFINE_CLEANUP(struct ledger *, ledger_close)
 
 struct estate {
 	const struct estate_heir *heir;
