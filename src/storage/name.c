@@ -100,6 +100,17 @@ static size_t put_literal(char *text, size_t used, size_t size, const char *valu
 	return used;
 }
 
+/* Of a conversion of strftime(3), with its flags, width and modifier; 1 where there is none. */
+static size_t conversion_length(const char *template)
+{
+	size_t length = 1;
+
+	if (template[0] != '%')
+		return 1;
+	length += strspn(template + length, "_-0^#123456789EO");
+	return template[length] ? length + 1 : length;
+}
+
 int name_pattern(char *text, size_t size, const char *template, const struct name_parts *parts)
 {
 	char worker[16];
@@ -117,7 +128,7 @@ int name_pattern(char *text, size_t size, const char *template, const struct nam
 		const char one[2] = { template[0] == '%' ? template[1] : template[0], 0 };
 		bool is_fixed = template[0] != '%' || template[1] == '%';
 		const char *value = is_fixed ? one : NULL;
-		size_t length = template[0] == '%' && template[1] ? 2 : 1;
+		size_t length = conversion_length(template);
 
 		for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 			if (strncmp(template, known[i].key, strlen(known[i].key)) != 0)
@@ -125,8 +136,6 @@ int name_pattern(char *text, size_t size, const char *template, const struct nam
 			value = known[i].value;
 			length = strlen(known[i].key);
 		}
-		/* Flags and modifiers of strftime(3), as in %-d, are within what a star stands for.
-		 */
 		used = put_literal(text, used, size, value ? value : "");
 		if (!value && used + 2 < size)
 			text[used++] = '*';

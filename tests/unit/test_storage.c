@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The parts of the storage that stand alone: names, rotation, pcap bytes, the books, the stage. */
+/* The parts of the storage that stand alone: rotation, pcap bytes, the books, the stage. */
 #include "support/cmocka.h"
 
 #include "ledger/ledger.h"
@@ -20,75 +20,6 @@
 #include <unistd.h>
 
 static const uint64_t second = 1000000000;
-
-/* ---- names ------------------------------------------------------------------------------- */
-
-static void names_expand(void **state)
-{
-	static const struct {
-		const char *template, *name;
-		int r;
-	} cases[] = {
-		{ "%Y-%m-%d/%{sensor}-%{interface}-%{worker}-%H%M%S",
-		    "2023-11-14/s-eth0.5-3-221320.pcap", 0 },
-		{ "%{sensor}%%{worker}", "s%{worker}.pcap", 0 },
-		{ "100%%", "100%.pcap", 0 },
-		{ "a..b", "a..b.pcap", 0 },
-		{ "../%Y", NULL, -EINVAL },
-		{ "a/../b", NULL, -EINVAL },
-		{ "/a", NULL, -EINVAL },
-		{ "a//b", NULL, -EINVAL },
-		{ "a/", NULL, -EINVAL },
-	};
-	const struct name_parts parts = { "s", "eth0.5", 3 };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char name[128];
-
-		assert_int_equal(
-		    name_expand(name, sizeof(name), cases[i].template, &parts, 1700000000 * second),
-		    cases[i].r);
-		if (cases[i].name)
-			assert_string_equal(name, cases[i].name);
-	}
-}
-
-static void an_interface_named_like_a_conversion_stays_as_it_is(void **state)
-{
-	const struct name_parts parts = { "s", "%Y", 0 };
-	char name[64];
-
-	(void)state;
-	assert_int_equal(name_expand(name, sizeof(name), "%{interface}", &parts, 0), 0);
-	assert_string_equal(name, "%Y.pcap");
-}
-
-static void a_name_that_is_too_long_is_refused(void **state)
-{
-	const struct name_parts parts = { "s", "i", 0 };
-	char name[12];
-
-	(void)state;
-	assert_int_equal(name_expand(name, sizeof(name), "123456", &parts, 0), 0);
-	assert_int_equal(name_expand(name, sizeof(name), "1234567", &parts, 0), -ENAMETOOLONG);
-	assert_int_equal(name_number(name, sizeof(name), "123456.pcap", 0, 1), -ENAMETOOLONG);
-}
-
-static void numbers_stand_before_the_extension(void **state)
-{
-	char name[64];
-
-	(void)state;
-	assert_int_equal(name_number(name, sizeof(name), "a/b.pcap", 0, 0), 0);
-	assert_string_equal(name, "a/b.pcap");
-	assert_int_equal(name_number(name, sizeof(name), "a/b.pcap", 0, 12), 0);
-	assert_string_equal(name, "a/b-12.pcap");
-	assert_int_equal(name_number(name, sizeof(name), "a/b-12.pcap", 12, 13), 0);
-	assert_string_equal(name, "a/b-13.pcap");
-	assert_int_equal(name_number(name, sizeof(name), "a/b-12.pcap", 3, 4), -EINVAL);
-	assert_int_equal(name_number(name, sizeof(name), ".pcap", 0, 4), -EINVAL);
-}
 
 /* ---- rotation ---------------------------------------------------------------------------- */
 
@@ -534,10 +465,6 @@ static void only_an_empty_file_that_nobody_holds_is_an_orphan(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_expand),
-		cmocka_unit_test(an_interface_named_like_a_conversion_stays_as_it_is),
-		cmocka_unit_test(a_name_that_is_too_long_is_refused),
-		cmocka_unit_test(numbers_stand_before_the_extension),
 		cmocka_unit_test(a_file_rotates_before_it_passes_a_bound),
 		cmocka_unit_test(intervals_are_multiples_of_the_epoch),
 		cmocka_unit_test(headers_are_as_the_draft_has_them),

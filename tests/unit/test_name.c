@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "support/cmocka.h"
+
+#include "storage/name.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdint.h>
+
+static const uint64_t second = 1000000000;
+
+static void names_expand(void **state)
+{
+	static const struct {
+		const char *template, *name;
+		int r;
+	} cases[] = {
+		{ "%Y-%m-%d/%{sensor}-%{interface}-%{worker}-%H%M%S",
+		    "2023-11-14/s-eth0.5-3-221320.pcap", 0 },
+		{ "%{sensor}%%{worker}", "s%{worker}.pcap", 0 },
+		{ "100%%", "100%.pcap", 0 },
+		{ "a..b", "a..b.pcap", 0 },
+		{ "../%Y", NULL, -EINVAL },
+		{ "a/../b", NULL, -EINVAL },
+		{ "/a", NULL, -EINVAL },
+		{ "a//b", NULL, -EINVAL },
+		{ "a/", NULL, -EINVAL },
+	};
+	const struct name_parts parts = { "s", "eth0.5", 3 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char name[128];
+
+		assert_int_equal(
+		    name_expand(name, sizeof(name), cases[i].template, &parts, 1700000000 * second),
+		    cases[i].r);
+		if (cases[i].name)
+			assert_string_equal(name, cases[i].name);
+	}
+}
+
+static void an_interface_named_like_a_conversion_stays_as_it_is(void **state)
+{
+	const struct name_parts parts = { "s", "%Y", 0 };
+	char name[64];
+
+	(void)state;
+	assert_int_equal(name_expand(name, sizeof(name), "%{interface}", &parts, 0), 0);
+	assert_string_equal(name, "%Y.pcap");
+}
+
+static void a_name_that_is_too_long_is_refused(void **state)
+{
+	const struct name_parts parts = { "s", "i", 0 };
+	char name[12];
+
+	(void)state;
+	assert_int_equal(name_expand(name, sizeof(name), "123456", &parts, 0), 0);
+	assert_int_equal(name_expand(name, sizeof(name), "1234567", &parts, 0), -ENAMETOOLONG);
+	assert_int_equal(name_number(name, sizeof(name), "123456.pcap", 0, 1), -ENAMETOOLONG);
+}
+
+static void numbers_stand_before_the_extension(void **state)
+{
+	char name[64];
+
+	(void)state;
+	assert_int_equal(name_number(name, sizeof(name), "a/b.pcap", 0, 0), 0);
+	assert_string_equal(name, "a/b.pcap");
+	assert_int_equal(name_number(name, sizeof(name), "a/b.pcap", 0, 12), 0);
+	assert_string_equal(name, "a/b-12.pcap");
+	assert_int_equal(name_number(name, sizeof(name), "a/b-12.pcap", 12, 13), 0);
+	assert_string_equal(name, "a/b-13.pcap");
+	assert_int_equal(name_number(name, sizeof(name), "a/b-12.pcap", 3, 4), -EINVAL);
+	assert_int_equal(name_number(name, sizeof(name), ".pcap", 0, 4), -EINVAL);
+}
+
+static void a_pattern_fits_each_name_of_a_template(void **state)
+{
+	static const struct {
+		const char *template, *interface, *name;
+		bool fits;
+	} cases[] = {
+		{ "%Y/%{sensor}-%{interface}-%{worker}-%d", "i", "2023/s-i-3-14.pcap", true },
+		{ "%Y/%{sensor}-%{interface}-%{worker}-%d", "i", "2023/s-i-3-14-2.pcap", true },
+		{ "%Y/%{sensor}-%{interface}-%{worker}-%d", "i", "2023/s-i-4-14.pcap", false },
+		{ "%Y/%{sensor}-%{interface}-%{worker}-%d", NULL, "2023/s-j-4-14.pcap", true },
+		{ "%Y/%{sensor}-%{interface}-%{worker}-%d", NULL, "2023/t-j-4-14.pcap", false },
+		{ "%{sensor}", NULL, "s.pcap", true },
+		{ "%{sensor}", NULL, "s.pcap.part", false },
+		{ "[a]*?\\%%-%-d", NULL, "[a]*?\\%-7.pcap", true },
+		{ "[a]*?\\%%-%-d", NULL, "axx\\%-7.pcap", false },
+		{ "%{interface}", "e*", "e*.pcap", true },
+		{ "%{interface}", "e*", "eth0.pcap", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct name_parts parts = { "s", cases[i].interface, 3 };
+		char pattern[128];
+
+		assert_int_equal(
+		    name_pattern(pattern, sizeof(pattern), cases[i].template, &parts), 0);
+		if ((fnmatch(pattern, cases[i].name, 0) == 0) != cases[i].fits)
+			fail_msg("%s: %s", pattern, cases[i].name);
+	}
+	for (size_t size = 1; size < 10; size++) {
+		const struct name_parts parts = { "s", NULL, 0 };
+		char pattern[16];
+
+		assert_int_equal(name_pattern(pattern, size, "%Y-%m", &parts), -ENAMETOOLONG);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_expand),
+		cmocka_unit_test(an_interface_named_like_a_conversion_stays_as_it_is),
+		cmocka_unit_test(a_name_that_is_too_long_is_refused),
+		cmocka_unit_test(numbers_stand_before_the_extension),
+		cmocka_unit_test(a_pattern_fits_each_name_of_a_template),
+	};
+
+	return RUN_TESTS(tests);
+}
