@@ -7,6 +7,7 @@ static const char *const names[MESSAGE_COUNT_] = {
 	[MESSAGE_MTU] = "mtu",
 	[MESSAGE_ROTATE] = "rotate",
 	[MESSAGE_STOP] = "stop",
+	[MESSAGE_ENTERED] = "entered",
 	[MESSAGE_MAPPED] = "mapped",
 	[MESSAGE_JOINED] = "joined",
 	[MESSAGE_TOOK_OVER] = "took over",

@@ -14,6 +14,8 @@ enum message_kind {
 	MESSAGE_ROTATE, /* finish the file, begin another with the next packet */
 	MESSAGE_STOP,   /* nothing new arrives: drain, finish, leave */
 
+	MESSAGE_ENTERED, /* the file that was told of is in the catalog */
+
 	/* From a worker. */
 	MESSAGE_MAPPED,    /* the ring is there */
 	MESSAGE_JOINED,    /* value: the group; the socket still refuses everything */

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINE_LENGTH = 8192 };
+enum { LINE_LENGTH = 8192, TAIL_LENGTH = 256 * 1024 };
 
 static void put_pair(FILE *line, const char *name, const char *value)
 {
@@ -30,11 +30,17 @@ static void put_time(FILE *line, const char *name, uint64_t time_ns)
 	put_pair(line, name, text);
 }
 
-static void put_entry(FILE *line, const struct catalog_entry *entry)
+/* How a line begins, by which it is found again. */
+static void put_key(FILE *line, const char *file, uint64_t inode)
 {
 	fputs("{\"file\":", line);
-	json_string(line, entry->file);
-	fprintf(line, ",\"inode\":%" PRIu64, entry->inode);
+	json_string(line, file);
+	fprintf(line, ",\"inode\":%" PRIu64, inode);
+}
+
+static void put_entry(FILE *line, const struct catalog_entry *entry)
+{
+	put_key(line, entry->file, entry->inode);
 	put_pair(line, "sensor", entry->sensor);
 	put_pair(line, "interface", entry->interface);
 	fprintf(line, ",\"worker\":%" PRIu32, entry->worker);
@@ -110,4 +116,39 @@ void catalog_release(struct catalog *catalog)
 {
 	free(catalog->lines);
 	*catalog = (struct catalog) { .directory = -1 };
+}
+
+/* The end of the catalog, NUL-terminated; NULL where there is none. */
+static char *read_tail(int directory)
+{
+	CLEANUP(close_at)
+	int fd = openat(directory, "catalog.jsonl", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(free_at) char *tail = malloc(TAIL_LENGTH + 1);
+	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	ssize_t n;
+
+	if (size < 0 || !tail)
+		return NULL;
+	n = pread(fd, tail, TAIL_LENGTH, size > TAIL_LENGTH ? size - TAIL_LENGTH : 0);
+	if (n < 0)
+		return NULL;
+	tail[n] = 0;
+	return TAKE(tail);
+}
+
+bool catalog_has(const struct catalog *catalog, const char *file, uint64_t inode)
+{
+	CLEANUP(free_at) char *tail = read_tail(catalog->directory);
+	char key[LINE_LENGTH];
+	FILE *line = fmemopen(key, sizeof(key), "w");
+	size_t length;
+
+	if (!line)
+		return false;
+	put_key(line, file, inode);
+	fputc(',', line);
+	length = (size_t)ftell(line);
+	fclose(line);
+	return (tail && strstr(tail, key)) ||
+	       (catalog->lines && memmem(catalog->lines, catalog->length, key, length));
 }

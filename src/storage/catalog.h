@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,3 +39,9 @@ int catalog_catch_up(struct catalog *catalog);
 
 /* Forget what waits. */
 void catalog_release(struct catalog *catalog);
+
+/*
+ * Whether a file is among those that were entered last, some hundreds of them: for who may have
+ * been killed when it had entered one, and before it could say so.
+ */
+bool catalog_has(const struct catalog *catalog, const char *file, uint64_t inode);

@@ -173,16 +173,16 @@ int legacy_set_aside(struct legacy *legacy, int runtime)
 
 /* ---- what the child says ----------------------------------------------------------------- */
 
-static void on_repaired(struct legacy *legacy, const struct message *message)
+static void enter(const struct legacy *legacy, const struct message *message)
 {
+	const struct message entered = { .kind = MESSAGE_ENTERED };
 	const struct message_file *file = &message->file;
-	const uint32_t worker = message->value;
 	const struct catalog_entry entry = {
 		.file = file->name,
 		.inode = file->inode,
 		.sensor = legacy->seat.config->sensor,
 		.interface = file->interface,
-		.worker = worker,
+		.worker = message->value,
 		.first_ns = file->first_ns,
 		.last_ns = file->last_ns,
 		.packets = file->packets,
@@ -192,6 +192,22 @@ static void on_repaired(struct legacy *legacy, const struct message *message)
 		.closed_ns = file->closed_ns,
 		.cause = ledger_cause_name(CAUSE_REPAIRED),
 	};
+	int r = 0;
+
+	/* A process that was killed while it told of it is followed by one that tells it again. */
+	if (!catalog_has(legacy->seat.catalog, file->name, file->inode))
+		r = catalog_append(legacy->seat.catalog, &entry);
+	if (r < 0)
+		(void)log_failure(r,
+		    "%s: cannot enter it in catalog.jsonl; that is tried until it works",
+		    file->name);
+	(void)channel_send(legacy->channel, &entered);
+}
+
+static void on_repaired(struct legacy *legacy, const struct message *message)
+{
+	const struct message_file *file = &message->file;
+	const uint32_t worker = message->value;
 	const struct journal_about about = {
 		.interface = file->interface[0] ? file->interface : NULL,
 		.worker = file->interface[0] ? &worker : NULL,
@@ -199,12 +215,8 @@ static void on_repaired(struct legacy *legacy, const struct message *message)
 		.packets = &file->packets,
 		.bytes = &file->bytes,
 	};
-	int r = catalog_append(legacy->seat.catalog, &entry);
 
-	if (r < 0)
-		(void)log_failure(r,
-		    "%s: cannot enter it in catalog.jsonl; that is tried until it works",
-		    file->name);
+	enter(legacy, message);
 	journal_event(EVENT_FILE_REPAIRED, &about,
 	    "%s: left unfinished by an earlier life, finished with %" PRIu64 " packets; %s",
 	    file->name, file->packets, message->text);

@@ -241,7 +241,7 @@ static void on_finished(void *user, const struct finished_file *file)
 	message.file.closed_ns = clock_utc_ns();
 	message.file.dropped = file->dropped;
 	message.file.discarded = file->discarded;
-	mender_say(heirloom->estate->heir->heritage, &message);
+	mender_tell_repaired(heirloom->estate->heir->heritage, &message);
 }
 
 static void on_refused(void *user, int error, const char *what)

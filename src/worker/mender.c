@@ -16,12 +16,14 @@
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { DEPTH_MOST = 16, PATTERN_LENGTH = 2048 };
+enum { DEPTH_MOST = 16, PATTERN_LENGTH = 2048, ENTRY_PATIENCE_MS = 10000 };
 static const char part[] = ".pcap.part";
 
 struct walk {
@@ -32,6 +34,16 @@ struct walk {
 void mender_say(const struct heritage *heritage, const struct message *message)
 {
 	(void)channel_send(heritage->channel, message);
+}
+
+void mender_tell_repaired(const struct heritage *heritage, const struct message *message)
+{
+	struct pollfd wait = { .fd = heritage->channel, .events = POLLIN };
+	struct message answer;
+
+	mender_say(heritage, message);
+	if (poll(&wait, 1, ENTRY_PATIENCE_MS) > 0)
+		(void)channel_receive(heritage->channel, &answer);
 }
 
 /* ---- whose a file is --------------------------------------------------------------------- */
@@ -105,7 +117,7 @@ static void say_repaired(const struct walk *walk, const char *name,
 	message->file.first_ns = report->first_ns;
 	message->file.last_ns = report->last_ns;
 	message->file.closed_ns = clock_utc_ns();
-	mender_say(walk->heritage, message);
+	mender_tell_repaired(walk->heritage, message);
 }
 
 static void say(const struct walk *walk, const char *name, const struct repair_report *report)

@@ -12,5 +12,11 @@
  */
 int mender_run(const struct heritage *heritage);
 
+/*
+ * Tell of a repaired file, and wait until it is in the catalog: what is forgotten here after that
+ * need not be told again.  Not for ever, since a supervisor that is gone ends this process too.
+ */
+void mender_tell_repaired(const struct heritage *heritage, const struct message *message);
+
 /* Say something to the supervisor; one that is gone is not told. */
 void mender_say(const struct heritage *heritage, const struct message *message);

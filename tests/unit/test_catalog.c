@@ -98,6 +98,28 @@ static void lines_that_are_refused_are_entered_later(void **state)
 	catalog_release(&catalog);
 }
 
+static void what_is_entered_is_found_again(void **state)
+{
+	struct catalog_entry entry = { .file = "day/a\"b.pcap",
+		.inode = 77,
+		.sensor = "s",
+		.interface = "i",
+		.cause = "rotated" };
+	struct catalog catalog = { .directory = directory };
+
+	(void)state;
+	assert_false(catalog_has(&catalog, entry.file, 77));
+	assert_int_equal(catalog_append(&catalog, &entry), 0);
+	assert_true(catalog_has(&catalog, entry.file, 77));
+	assert_false(catalog_has(&catalog, entry.file, 7));
+	assert_false(catalog_has(&catalog, "a\"b.pcap", 77));
+	entry.file = "other.pcap";
+	for (int i = 0; i < 500; i++)
+		assert_int_equal(catalog_append(&catalog, &entry), 0);
+	assert_true(catalog_has(&catalog, "day/a\"b.pcap", 77));
+	catalog_release(&catalog);
+}
+
 #define CATALOG_TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int main(void)
@@ -105,6 +127,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CATALOG_TEST(a_line_is_json_whatever_the_name),
 		CATALOG_TEST(lines_that_are_refused_are_entered_later),
+		CATALOG_TEST(what_is_entered_is_found_again),
 	};
 
 	return RUN_TESTS(tests);
