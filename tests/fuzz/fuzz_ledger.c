@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A ledger of any bytes: it is refused, or all that a tool reads of it lies within it.
+ * A ledger of any bytes: it is refused, or all that a tool reads of it lies within it; and so it is
+ * with what is salvaged of it.
  */
-#include "ledger/ledger.h"
+#include "ledger/salvage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -79,20 +80,24 @@ static void look_at_ledger(const struct ledger *ledger, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char path[] = "/tmp/fancap-fuzz-XXXXXX";
-	struct ledger *ledger = NULL;
-	int directory, r;
+	struct ledger *ledger = NULL, *salvaged = NULL;
+	int directory, r, s;
 
 	expect(mkdtemp(path) != NULL);
 	directory = open(path, O_DIRECTORY | O_CLOEXEC);
 	put(directory, data, size);
 	r = ledger_open(&ledger, directory);
+	s = ledger_salvage(&salvaged, directory);
 	/* Removed before anything can abort. */
 	(void)unlinkat(directory, "ledger", 0);
 	(void)rmdir(path);
 	close(directory);
-	expect(r == 0 || r == -EBADMSG);
+	expect((r == 0 || r == -EBADMSG) && (s == 0 || (s == -EBADMSG && r < 0)));
 	if (r == 0)
 		look_at_ledger(ledger, size);
+	if (s == 0)
+		look_at_ledger(salvaged, ledger_header(salvaged)->size);
+	ledger_close(salvaged);
 	ledger_close(ledger);
 	return 0;
 }
