@@ -30,7 +30,7 @@ enum message_kind {
 	MESSAGE_SET_ASIDE, /* number: a block that two have died of; value: packets that it held;
 			    * file.name: where its bytes are; error: why they are nowhere */
 	MESSAGE_REPAIRED,  /* file: has its final name, after an earlier life; text: what was done;
-			    * value: its worker's number */
+			    * value: its worker's number; no inode: not for the catalog */
 	MESSAGE_REMOVED,   /* file.name: had no packet; text: what it was */
 	MESSAGE_LEFT,      /* file.name, text: cannot be finished, and why */
 	MESSAGE_STOPPED,   /* drained; the process ends after this */

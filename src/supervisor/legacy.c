@@ -195,7 +195,7 @@ static void enter(const struct legacy *legacy, const struct message *message)
 	int r = 0;
 
 	/* A process that was killed while it told of it is followed by one that tells it again. */
-	if (!catalog_has(legacy->seat.catalog, file->name, file->inode))
+	if (file->inode != 0 && !catalog_has(legacy->seat.catalog, file->name, file->inode))
 		r = catalog_append(legacy->seat.catalog, &entry);
 	if (r < 0)
 		(void)log_failure(r,

@@ -233,7 +233,10 @@ static void on_finished(void *user, const struct finished_file *file)
 	snprintf(message.file.interface, sizeof(message.file.interface), "%s",
 	    heirloom->record->stage.interface);
 	message.value = heirloom->record->stage.worker;
-	message.file.inode = segment->inode;
+	/* The catalog of another directory is not this life's to write. */
+	if (strcmp(ledger_header(heirloom->estate->ledger)->output,
+		heirloom->estate->heir->heritage->config->output.directory) == 0)
+		message.file.inode = segment->inode;
 	message.file.packets = segment->packets;
 	message.file.bytes = file->bytes;
 	message.file.first_ns = segment->first_ns;
