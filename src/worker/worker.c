@@ -4,7 +4,6 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/memory.h"
 #include "base/fault.h"
 #include "base/memory.h"
 #include "capture/cooked.h"
