@@ -280,6 +280,13 @@ bool transmit_put(struct transmit *transmit, const uint8_t *bytes, uint32_t leng
 	return true;
 }
 
+/* The device lets go of frames in their order, but for a few. */
+bool transmit_has_room(const struct transmit *transmit, uint32_t count)
+{
+	return count <= transmit->frame_count - transmit->queued &&
+	       is_free(transmit, (transmit->next + count - 1) % transmit->frame_count);
+}
+
 uint32_t transmit_queued(const struct transmit *transmit)
 {
 	return transmit->queued;

@@ -37,6 +37,9 @@ int transmit_open(struct transmit **ret_transmit, int fd, const struct transmit_
 /* Copy a frame into the ring, to be sent by the next flush.  False where the ring is full. */
 bool transmit_put(struct transmit *transmit, const uint8_t *bytes, uint32_t length);
 
+/* Whether so many frames may be put now; at most transmit_room(). */
+bool transmit_has_room(const struct transmit *transmit, uint32_t count);
+
 /* Frames put that the kernel has not taken yet, and how many may be put together. */
 uint32_t transmit_queued(const struct transmit *transmit);
 uint32_t transmit_room(const struct transmit *transmit);

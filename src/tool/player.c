@@ -25,6 +25,7 @@ enum {
 #define SHOW_NS NSEC_PER_SEC
 #define LOOK_NS (LOOK_MS * NSEC_PER_MSEC)
 #define RETRY_NS (20 * NSEC_PER_USEC)
+#define RETRY_MOST_NS (640 * NSEC_PER_USEC)
 #define DRAIN_NS NSEC_PER_SEC
 
 void player_begin(struct player *player, const struct player_plan *plan)
@@ -76,8 +77,8 @@ static void tick(struct player *player)
 
 /* ---- the ring ---------------------------------------------------------------------------- */
 
-/* Wait for the device to let go of a frame. */
-static void wait_for_room(struct player *player)
+/* Wait for the device to let go of a frame, each time for longer. */
+static void wait_for_room(struct player *player, uint64_t *nap)
 {
 	struct pollfd both[] = {
 		{ .fd = player->plan.fd, .events = POLLOUT },
@@ -85,7 +86,8 @@ static void wait_for_room(struct player *player)
 	};
 
 	/* The socket may be writable with a frame left, which the device had no room for. */
-	sleep_until(clock_monotonic_ns() + RETRY_NS);
+	sleep_until(clock_monotonic_ns() + *nap);
+	*nap = LEAST(2 * *nap, RETRY_MOST_NS);
 	(void)poll(both, COUNT_OF(both), POLL_FULL_MS);
 	tick(player);
 }
@@ -93,14 +95,38 @@ static void wait_for_room(struct player *player)
 /* Hand over all that is queued.  Returns 0, -EINTR where it is to end, or the kernel's error. */
 static int hand_over(struct player *player)
 {
+	uint64_t nap = RETRY_NS;
 	int r;
 
 	while ((r = transmit_flush(player->plan.transmit)) > 0) {
-		wait_for_room(player);
+		wait_for_room(player, &nap);
 		if (player->is_stopped)
 			return -EINTR;
 	}
 	return r;
+}
+
+/*
+ * Have the device let go of frames of a full ring: of a quarter, so that one that is slow is not
+ * asked for each, but of one, where it takes its time.
+ */
+static int make_room(struct player *player)
+{
+	struct transmit *transmit = player->plan.transmit;
+	uint64_t nap = RETRY_NS;
+
+	for (;;) {
+		const uint32_t wanted = nap < RETRY_MOST_NS ? transmit_room(transmit) / 4 : 1;
+		int r = transmit_flush(transmit);
+
+		if (r < 0)
+			return r;
+		if (r == 0 && transmit_has_room(transmit, wanted))
+			return 0;
+		wait_for_room(player, &nap);
+		if (player->is_stopped)
+			return -EINTR;
+	}
 }
 
 static int put(struct player *player, const struct packet *packet)
@@ -109,14 +135,9 @@ static int put(struct player *player, const struct packet *packet)
 	int r;
 
 	while (!transmit_put(transmit, packet->bytes, packet->captured_length)) {
-		r = transmit_flush(transmit);
+		r = make_room(player);
 		if (r < 0)
 			return r;
-		if (r == 0 && transmit_put(transmit, packet->bytes, packet->captured_length))
-			break;
-		wait_for_room(player);
-		if (player->is_stopped)
-			return -EINTR;
 	}
 	if (transmit_queued(transmit) < BATCH)
 		return 0;
