@@ -353,8 +353,10 @@ static void resume(struct outlet *outlet)
 
 	if (!segment->name[0] || segment->inode == 0) {
 		/* At most a header is staged: no packet is committed before its file is. */
+		enter_storage(outlet);
 		if (segment->name[0])
 			segment_remove_orphan(outlet->seat.directory, segment->name);
+		(void)leave_storage(outlet, 0);
 		forget(outlet);
 		return;
 	}
@@ -378,7 +380,7 @@ static void resume(struct outlet *outlet)
 	if (was_closing)
 		conclude(outlet);
 	else if (segment->packets == 0)
-		/* Named after a packet that went with the ring. */
+		/* Named after a packet that comes again, if its ring was not lost. */
 		outlet_finish(outlet, CAUSE_ROTATED);
 }
 
