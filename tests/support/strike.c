@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STRIKES_MOST = 10000 };
+enum { STRIKES_MOST = 10000, STOPS_MOST = 1000 };
 
 struct options {
 	const char *directory;
@@ -128,6 +128,39 @@ static bool await(const struct strikes *strikes, size_t slot, uint32_t old, uint
 	return true;
 }
 
+/*
+ * In a call of the storage a worker is given a minute, in which no ring of a test lasts: one that
+ * is stopped there goes on, and is stopped at another moment.
+ */
+static int stop_outside_storage(const struct strikes *strikes, size_t slot, pid_t pid)
+{
+	const struct ledger_worker *record = ledger_worker(strikes->ledger, slot);
+
+	for (int i = 0; i < STOPS_MOST; i++) {
+		if (kill(pid, SIGSTOP) < 0)
+			return -errno;
+		/* Until it stands still, also on a busy machine. */
+		doze(20 * NSEC_PER_MSEC);
+		if (atomic_load(&record->in_storage) == 0)
+			return 0;
+		if (kill(pid, SIGCONT) < 0)
+			return -errno;
+		doze(NSEC_PER_MSEC);
+	}
+	return -EAGAIN;
+}
+
+static int hit(
+    const struct strikes *strikes, const struct options *options, size_t slot, uint32_t pid)
+{
+	/* 0 and -1 would be everybody. */
+	if (pid <= 1)
+		return -ESRCH;
+	if (options->number == SIGSTOP)
+		return stop_outside_storage(strikes, slot, (pid_t)pid);
+	return kill((pid_t)pid, (int)options->number) < 0 ? -errno : 0;
+}
+
 static void strike(struct strikes *strikes, const struct options *options)
 {
 	size_t slot = (size_t)draw(strikes, ledger_header(strikes->ledger)->slot_count);
@@ -139,8 +172,7 @@ static void strike(struct strikes *strikes, const struct options *options)
 		strikes->late++;
 	pid = atomic_load(&ledger_slot(strikes->ledger, slot)->pid);
 	begin = clock_monotonic_ns();
-	/* 0 and -1 would be everybody. */
-	if (pid <= 1 || kill((pid_t)pid, (int)options->number) < 0)
+	if (hit(strikes, options, slot, pid) < 0)
 		return;
 	if (!options->is_impatient && !await(strikes, slot, pid, options->wait_ms))
 		strikes->late++;
