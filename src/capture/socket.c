@@ -17,6 +17,10 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
+#endif
+
 int socket_open(const struct place *place)
 {
 	return place_socket(place, AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -31,6 +35,14 @@ int socket_open_questions(const struct place *place)
 {
 	/* Any family answers these; this one is open to every unit. */
 	return place_socket(place, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+static uint64_t namespace_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
 }
 
 int socket_interface(const struct place *place, struct link_state *ret_link)
@@ -48,6 +60,7 @@ int socket_interface(const struct place *place, struct link_state *ret_link)
 	/* Cut, it could be the name of another. */
 	if (strlen(place->device) >= sizeof(request.ifr_name))
 		return -ENODEV;
+	link.namespace = namespace_of(fd);
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", place->device);
 	if (ioctl(fd, SIOCGIFINDEX, &request) < 0)
 		return -errno;
@@ -130,6 +143,7 @@ int socket_seat(int fd, struct socket_seat *ret_seat)
 	if (getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &fanout, &length) < 0)
 		return -errno;
 	*ret_seat = (struct socket_seat) {
+		.namespace = namespace_of(fd),
 		.ifindex = address.sll_ifindex,
 		.group = (uint16_t)(fanout & 0xffff),
 	};

@@ -13,6 +13,7 @@
 
 /* An interface, as it is at the moment. */
 struct link_state {
+	uint64_t namespace; /* a number that its network namespace alone ever has; 0: not known */
 	int ifindex;        /* 0: all of them */
 	uint16_t arphrd;    /* ARPHRD_ */
 	uint32_t link_type; /* LINKTYPE_ by which it is captured, once link_choose() has said it */
@@ -60,8 +61,9 @@ uint64_t socket_cookie(int fd);
 
 /* Where a socket has its place. */
 struct socket_seat {
-	int ifindex;    /* -1: its interface is gone */
-	uint16_t group; /* the id of its fanout group */
+	uint64_t namespace; /* as of an interface in it */
+	int ifindex;        /* -1: its interface is gone */
+	uint16_t group;     /* the id of its fanout group */
 };
 
 /*

@@ -378,7 +378,9 @@ static void leave_device(struct group *group)
 /* Some workers are on the sockets of an earlier life: the others join these. */
 static int go_on(struct group *group, const struct socket_seat *seat)
 {
-	bool is_there = group->link.ifindex == seat->ifindex;
+	/* A namespace that was made anew under its name has the same indexes. */
+	bool is_there =
+	    group->link.ifindex == seat->ifindex && group->link.namespace == seat->namespace;
 
 	group->has_begun = group->runs = group->has_ever_run = true;
 	group->link.link_type = atomic_load(&group->record->link_type);

@@ -100,12 +100,14 @@ static void who_may_not_visit_is_told_so(void **state)
 static void a_device_is_found_where_it_is(void **state)
 {
 	struct place other = { there.namespace, THERE, "fcleft" };
-	struct link_state link;
+	struct link_state link, here;
 	struct device_facts facts;
 	uint64_t dropped;
 
 	(void)state;
+	assert_int_equal(socket_interface(PLACE_OF("fcleft"), &here), 0);
 	assert_int_equal(socket_interface(&there, &link), 0);
+	assert_true(link.namespace != here.namespace || link.namespace == 0);
 	assert_int_equal(link.mtu, 1234);
 	assert_true(link.is_up);
 	assert_int_equal(socket_interface(PLACE_OF("fcright"), &link), -ENODEV);
@@ -114,6 +116,18 @@ static void a_device_is_found_where_it_is(void **state)
 	assert_string_equal(facts.driver, "veth");
 	assert_int_equal(socket_interface(&there, &link), 0);
 	assert_int_equal(device_dropped(&there, link.ifindex, &dropped), 0);
+}
+
+static void a_socket_says_where_it_was_made(void **state)
+{
+	CLEANUP(close_at) int fd = socket_open(&there);
+	struct link_state link;
+	struct socket_seat seat;
+
+	(void)state;
+	assert_int_equal(socket_interface(&there, &link), 0);
+	assert_int_equal(socket_seat(fd, &seat), 0);
+	assert_true(seat.namespace == link.namespace);
 }
 
 static void a_filter_is_compiled_where_its_device_is(void **state)
@@ -181,6 +195,7 @@ int main(void)
 		cmocka_unit_test(there_is_no_way_to_nowhere),
 		cmocka_unit_test(who_may_not_visit_is_told_so),
 		cmocka_unit_test(a_device_is_found_where_it_is),
+		cmocka_unit_test(a_socket_says_where_it_was_made),
 		cmocka_unit_test(a_filter_is_compiled_where_its_device_is),
 		cmocka_unit_test(a_name_of_nothing_is_no_namespace),
 		cmocka_unit_test(a_name_may_come_to_stand_for_another),

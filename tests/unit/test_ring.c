@@ -93,10 +93,10 @@ static int near_index(void)
 }
 
 /* Open and join as a worker does; the ring, where one was made, is closed with it. */
-static int try_opening(int fd, struct ring_fault *ret_fault)
+static int try_opening(int fd, int ifindex, struct ring_fault *ret_fault)
 {
 	const struct ring_seat seat = {
-		.ifindex = near_index(),
+		.ifindex = ifindex,
 		.mode = FANOUT_HASH,
 		.group = RING_NEW_GROUP,
 		.member_count = 1,
@@ -119,6 +119,7 @@ static void a_failure_at_any_step_names_it_and_leaves_nothing_behind(void **stat
 		"create the ring", "map the ring", "attach a filter that refuses everything",
 		"choose whose stamps to take", "bind to the interface", "join the fanout group",
 		"join the fanout group", "make the interface promiscuous" };
+	const int ifindex = near_index(); /* asked before calls fail */
 	size_t descriptors = count_descriptors();
 	size_t mapped = count_rings_mapped();
 
@@ -129,7 +130,7 @@ static void a_failure_at_any_step_names_it_and_leaves_nothing_behind(void **stat
 		int r;
 
 		calls_until_failure = (int)i + 1;
-		r = try_opening(fd, &fault);
+		r = try_opening(fd, ifindex, &fault);
 		calls_until_failure = 0;
 		if (i < COUNT_OF(purposes)) {
 			assert_int_equal(r, -EDQUOT);
