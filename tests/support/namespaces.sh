@@ -186,6 +186,9 @@ is_up() {
 write_config() {
 	config=$work/${1:-sensor}.yaml
 	cat >"$config"
+	# Or a file more is there where the clock's next five minutes begin meanwhile.
+	grep -q rotate "$config" || sed -i \
+		"s|{directory: $work/out\([,}]\)|{directory: $work/out, rotate: {interval: 0}\1|" "$config"
 }
 
 notified() { # REGEX
