@@ -60,6 +60,7 @@ check() {
 	else
 		echo "NOT OK: $text   [$*]"
 		checks_failed=$((checks_failed + 1))
+		failed_checks+=("$text")
 		return 1
 	fi
 }
@@ -79,6 +80,8 @@ at_most() {
 finish() {
 	if [ "$checks_failed" -gt 0 ]; then
 		show_log
+		# Once more at the end: of a long log often no more than that is kept.
+		printf 'NOT OK: %s\n' "${failed_checks[@]}"
 		echo "$checks_failed of $checks_done checks failed"
 		exit 1
 	fi
