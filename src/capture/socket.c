@@ -53,14 +53,16 @@ int socket_interface(const struct place *place, struct link_state *ret_link)
 
 	if (fd < 0)
 		return fd;
+	link.namespace = namespace_of(fd);
 	if (strcmp(place->device, INTERFACE_ANY) == 0) {
-		*ret_link = (struct link_state) { .arphrd = ARPHRD_VOID, .is_up = true };
+		link.arphrd = ARPHRD_VOID;
+		link.is_up = true;
+		*ret_link = link;
 		return 0;
 	}
 	/* Cut, it could be the name of another. */
 	if (strlen(place->device) >= sizeof(request.ifr_name))
 		return -ENODEV;
-	link.namespace = namespace_of(fd);
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", place->device);
 	if (ioctl(fd, SIOCGIFINDEX, &request) < 0)
 		return -errno;

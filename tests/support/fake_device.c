@@ -43,13 +43,23 @@ static int tell_mode(struct hwtstamp_config *config)
 	return 0;
 }
 
-static int obey(struct hwtstamp_config *config)
+/* The kernel refuses who may not order a device about, before it asks the device. */
+static bool may_order(int fd, struct ifreq *envelope)
 {
+	return !fake_device.needs_rights || __real_ioctl(fd, SIOCSHWTSTAMP, envelope) >= 0 ||
+	       errno != EPERM;
+}
+
+static int obey(int fd, struct ifreq *envelope)
+{
+	struct hwtstamp_config *config = (void *)envelope->ifr_data;
 	FILE *diary;
 
 	fake_device.orders++;
 	if (fake_device.refusal)
 		return fail(fake_device.refusal);
+	if (!may_order(fd, envelope))
+		return -1;
 	if (config->rx_filter == HWTSTAMP_FILTER_ALL && fake_device.makes_of_it)
 		config->rx_filter = fake_device.makes_of_it;
 	fake_device.transmit = config->tx_type;
@@ -129,7 +139,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	case SIOCGHWTSTAMP:
 		return tell_mode((void *)envelope->ifr_data);
 	case SIOCSHWTSTAMP:
-		return obey((void *)envelope->ifr_data);
+		return obey(fd, envelope);
 	case PTP_SYS_OFFSET_PRECISE:
 		return fake_device.has_no_clock ? fail(ENOTTY) : read_precisely(argument);
 	case PTP_SYS_OFFSET_EXTENDED:

@@ -15,6 +15,7 @@ struct fake_device {
 	int clock;
 	int transmit, receive; /* the mode that it is in */
 	bool keeps_mode_secret;
+	bool needs_rights;   /* the kernel is asked first whether it lets this process order */
 	int refusal;         /* errno of an order; 0: it obeys */
 	int makes_of_it;     /* what it receives by when it is told to stamp all; 0: that */
 	unsigned int orders; /* how many it got */

@@ -23,6 +23,7 @@ static void begin(void)
 		.receive_filters = 1U << HWTSTAMP_FILTER_NONE | 1U << HWTSTAMP_FILTER_ALL,
 		.transmit_types = 1U << HWTSTAMP_TX_OFF | 1U << HWTSTAMP_TX_ON,
 		.clock = 4711,
+		.needs_rights = true,
 		.diary = path,
 	};
 	if (fscanf(diary, "%d %d %d", &fake_device.transmit, &fake_device.receive,
