@@ -355,6 +355,24 @@ static void check_interface(struct config_faults *faults, const struct config *c
 	}
 }
 
+/* What is all interfaces is no device that could be told to stamp. */
+static void check_timestamp(struct config_faults *faults, const struct config *config)
+{
+	if (config->capture.timestamp != TIMESTAMP_HARDWARE)
+		return;
+	for (size_t i = 0; i < config->interface_count; i++) {
+		const struct interface_config *interface = &config->interfaces[i];
+
+		if (strcmp(interface->device, INTERFACE_ANY) != 0)
+			continue;
+		config_faults_add(faults, "capture.timestamp", NULL,
+		    "hardware is a device's own clock, and %s is all interfaces; software, or "
+		    "interfaces by their names",
+		    interface->name);
+		return;
+	}
+}
+
 static void check_program(struct config_faults *faults, const struct fanout_config *fanout)
 {
 	static const char *const key = "fanout.program";
@@ -376,6 +394,7 @@ static void check_program(struct config_faults *faults, const struct fanout_conf
 void faults_check_config(struct config_faults *faults, const struct config *config)
 {
 	check_program(faults, &config->fanout);
+	check_timestamp(faults, config);
 	check_stage(faults, config);
 	check_directory(faults, config->output.directory);
 	check_name(faults, config->output.name);
