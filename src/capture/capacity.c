@@ -7,7 +7,7 @@
 #include <errno.h>
 
 enum {
-	SLOT_HEADER = 82,
+	SLOT_HEADER = 96,
 	SLOT_ALIGNMENT = 8,
 	BLOCK_HEADER = 48,
 	BLOCK_SIZE_LEAST = 1 << 16,
@@ -23,7 +23,8 @@ static uint64_t slot_of(const struct capacity_load *load)
 
 	if (load->captured > 0)
 		bytes = LEAST(bytes, (uint64_t)load->captured);
-	return (SLOT_HEADER + bytes + SLOT_ALIGNMENT - 1) / SLOT_ALIGNMENT * SLOT_ALIGNMENT;
+	return (SLOT_HEADER - load->link_header + bytes + SLOT_ALIGNMENT - 1) / SLOT_ALIGNMENT *
+	       SLOT_ALIGNMENT;
 }
 
 uint64_t capacity_of_block(uint64_t block_size, const struct capacity_load *load)
@@ -90,7 +91,7 @@ static bool is_right(const struct ring_config *ring, const struct capacity_wish 
 	struct geometry geometry;
 
 	return geometry_plan(&geometry, ring, &rule) == 0 &&
-	       geometry_largest_frame(&geometry) >= wish->load.packet;
+	       geometry_largest_frame(&geometry, wish->load.link_header) >= wish->load.packet;
 }
 
 static int choose_block_size(struct ring_config *ret_ring, const struct capacity_wish *wish)

@@ -10,16 +10,17 @@
  * A packet takes the next block bytes rounded up to 8 behind the last one's (tpacket_rcv(),
  * __packet_lookup_frame_in_block() and prb_fill_curr_block() of net/packet/af_packet.c): its header
  * and the address, 68 bytes, room for a link header of at least 16, all of that rounded up to 16,
- * less the 14 of an Ethernet header, which is 82; then its own bytes. A block begins with a header
- * of 48 bytes, and one byte of it is never used: so (block_size - 49) / slot packets, and at least
- * one, since the longest that is not cut is what a fresh block holds.
+ * which is 96 (82 for Ethernet, whose 14 are in that room); then its own bytes. A block begins with
+ * a header of 48 bytes, and one byte of it is never used: so (block_size - 49) / slot packets, and
+ * at least one, since the longest that is not cut is what a fresh block holds.
  */
 
 /* What comes to one worker. */
 struct capacity_load {
-	uint64_t bits;     /* a second, of the packets' own bytes */
-	uint32_t packet;   /* bytes of one on the wire, without the checksum */
-	uint32_t captured; /* at most: the snaplen; 0 is all of it */
+	uint64_t bits;        /* a second, of the packets' own bytes */
+	uint32_t packet;      /* bytes of one on the wire, without the checksum */
+	uint32_t captured;    /* at most: the snaplen; 0 is all of it */
+	uint32_t link_header; /* bytes of it that are one, and lie in the ring */
 };
 
 /* How many of such packets a block of so many bytes holds. */

@@ -16,7 +16,13 @@
  * A multiple of TPACKET_ALIGNMENT above the header; with a page as the least block, it always
  * divides into whole frames.
  */
-enum { FRAME_SIZE = 2048, BLOCK_OVERHEAD = 130 };
+enum { FRAME_SIZE = 2048 };
+
+/*
+ * A block's header, and what tpacket_rcv() puts in front of the first packet's network header: its
+ * own header and the address, 68 bytes, with room for a link header, in whole 16.
+ */
+enum { BLOCK_OVERHEAD = 48 + 96 };
 
 enum {
 	BLOCKS_LEAST = 2,
@@ -323,7 +329,8 @@ int geometry_plan(struct geometry *ret_geometry, const struct ring_config *ring,
 
 /* ---- what a ring comes to ---------------------------------------------------------------- */
 
-void geometry_describe(const struct geometry *geometry, char text[GEOMETRY_TEXT])
+void geometry_describe(
+    const struct geometry *geometry, size_t link_header, char text[GEOMETRY_TEXT])
 {
 	char block[UNITS_TEXT], memory[UNITS_TEXT], timeout[UNITS_TEXT], patience[UNITS_TEXT];
 
@@ -332,11 +339,11 @@ void geometry_describe(const struct geometry *geometry, char text[GEOMETRY_TEXT]
 	units_format_time(timeout, sizeof(timeout), geometry->retire_timeout_ms * NSEC_PER_MSEC);
 	units_format_time(patience, sizeof(patience), geometry_patience_ns(geometry));
 	snprintf(text, GEOMETRY_TEXT,
-	    "%" PRIu32
-	    " blocks of %s (%s), each handed over after %s at the latest; frames of up to "
+	    "%" PRIu32 " blocks of %s (%s), each handed over after %s at the latest; %s of up to "
 	    "%" PRIu32 " bytes; at low load nobody need read for %s",
-	    geometry->block_count, block, memory, timeout, geometry_largest_frame(geometry),
-	    patience);
+	    geometry->block_count, block, memory, timeout,
+	    link_header > 0 ? "frames" : "packets without link header",
+	    geometry_largest_frame(geometry, link_header), patience);
 }
 
 uint64_t geometry_memory(const struct geometry *geometry)
@@ -348,9 +355,9 @@ uint64_t geometry_memory(const struct geometry *geometry)
 	return block * geometry->block_count;
 }
 
-uint32_t geometry_largest_frame(const struct geometry *geometry)
+uint32_t geometry_largest_frame(const struct geometry *geometry, size_t link_header)
 {
-	return geometry->block_size - BLOCK_OVERHEAD;
+	return geometry->block_size - BLOCK_OVERHEAD + (uint32_t)link_header;
 }
 
 uint64_t geometry_patience_ns(const struct geometry *geometry)

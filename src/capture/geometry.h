@@ -39,7 +39,7 @@ struct geometry_rule {
 	bool is_late;    /* and only after it has taken the memory */
 };
 
-enum { GEOMETRY_TEXT = 256 };
+enum { GEOMETRY_TEXT = 320 };
 
 /* The request that settings come to: V3, to receive. */
 struct geometry_request geometry_request_of(const struct ring_config *ring);
@@ -72,8 +72,12 @@ const struct geometry_rule *geometry_broken(const struct ring_config *ring, size
 int geometry_plan(struct geometry *ret_geometry, const struct ring_config *ring,
     const struct geometry_rule **ret_rule);
 
-/* A ring in words, which the daemon and fancap ring share: "64 blocks of 1MiB (64MiB), …". */
-void geometry_describe(const struct geometry *geometry, char text[GEOMETRY_TEXT]);
+/*
+ * A ring in words, which the daemon and fancap ring share: "64 blocks of 1MiB (64MiB), …".  Its
+ * packets have so many bytes of link header in front: Ethernet's, or none.
+ */
+void geometry_describe(
+    const struct geometry *geometry, size_t link_header, char text[GEOMETRY_TEXT]);
 
 /*
  * What the kernel takes for one ring: blocks are rounded up to a power of two of pages
@@ -81,8 +85,11 @@ void geometry_describe(const struct geometry *geometry, char text[GEOMETRY_TEXT]
  */
 uint64_t geometry_memory(const struct geometry *geometry);
 
-/* The longest Ethernet frame that a block takes whole (KERNEL.md: block_size - 130). */
-uint32_t geometry_largest_frame(const struct geometry *geometry);
+/*
+ * The longest frame that a block takes whole, its link header counted.  What is behind that begins
+ * at the same place, whatever length it has (up to 28 bytes), so that each byte of it is one more.
+ */
+uint32_t geometry_largest_frame(const struct geometry *geometry, size_t link_header);
 
 /* How long a quiet ring waits: every retire timeout uses a block. */
 uint64_t geometry_patience_ns(const struct geometry *geometry);

@@ -86,6 +86,12 @@ bool link_is_cooked(uint32_t link_type)
 	return link_type == LINKTYPE_LINUX_SLL2 || link_type == LINKTYPE_NETLINK;
 }
 
+/* Of radio's the kernel knows no more than of raw IP's: all of it is packet. */
+size_t link_header_received(uint32_t link_type)
+{
+	return link_type == LINKTYPE_ETHERNET ? ETH_HLEN : 0;
+}
+
 size_t link_header_length(uint16_t arphrd)
 {
 	if (arphrd == ARPHRD_VOID)

@@ -41,6 +41,9 @@ int link_choose(uint16_t arphrd, unsigned int kind, uint32_t *ret_link_type);
 /* Whether that takes a cooked socket. */
 bool link_is_cooked(uint32_t link_type);
 
+/* How many bytes of link header lie in front of its packets in a ring that receives them. */
+size_t link_header_received(uint32_t link_type);
+
 /*
  * How many bytes of link header its outgoing packets have: Ethernet's, 0 where it is unknown, or
  * LINK_HEADER_MIXED where each packet's type says it: of all interfaces.

@@ -7,6 +7,7 @@
 #include "base/exit.h"
 #include "base/log.h"
 #include "capture/geometry.h"
+#include "capture/link.h"
 #include "config/workers.h"
 #include "supervisor/deadlines.h"
 #include "supervisor/group.h"
@@ -133,7 +134,7 @@ static void tell_started(const struct supervisor *supervisor, const struct group
 	char ring[GEOMETRY_TEXT] = "";
 
 	if (geometry_plan(&geometry, &config->ring, &rule) == 0)
-		geometry_describe(&geometry, ring);
+		geometry_describe(&geometry, link_header_received(group->link.link_type), ring);
 	journal_event(EVENT_STARTED, &about,
 	    "%s: %zu workers capture to %s, each with a ring of its own: %s",
 	    group->interface->name, group->count, config->output.directory, ring);

@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/units.h"
+#include "capture/link.h"
+#include "capture/socket.h"
 #include "config/settings.h"
 #include "config/workers.h"
 #include "tool/measure.h"
@@ -13,6 +15,7 @@
 #include "tool/verbs.h"
 
 #include <getopt.h>
+#include <linux/if_ether.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -291,6 +294,7 @@ static int plan_numbers(const struct options *options)
 	struct ring_report report = {
 		.workers = MOST(options->workers, UINT64_C(1)),
 		.sharers = MOST(options->workers, UINT64_C(1)),
+		.load = { .link_header = ETH_HLEN },
 	};
 
 	if (settings_reset(settings, settings_count, &defaults) < 0)
@@ -306,11 +310,26 @@ static int plan_numbers(const struct options *options)
 	return report_on(options, &report);
 }
 
+/* Of an interface that cannot be seen from here, Ethernet's is taken for it. */
+static uint32_t link_header_of(
+    const struct interface_config *interface, const struct capture_config *capture)
+{
+	struct link_state link;
+	uint32_t link_type =
+	    capture->link == LINK_COOKED || strcmp(interface->device, INTERFACE_ANY) == 0
+		? LINKTYPE_LINUX_SLL2
+		: LINKTYPE_ETHERNET;
+
+	if (!interface->namespace[0] && socket_interface(PLACE_OF(interface->device), &link) == 0)
+		(void)link_choose(link.arphrd, capture->link, &link_type);
+	return (uint32_t)link_header_received(link_type);
+}
+
 /* The interface with the fewest workers has the most to do, at the same rate. */
 static int plan_sensor(const char *path, const struct sensors_request *request)
 {
 	const struct options *options = (const struct options *)request;
-	struct ring_report report = { .sharers = UINT64_MAX };
+	struct ring_report report = { .sharers = UINT64_MAX, .load = { .link_header = ETH_HLEN } };
 	struct config *config = NULL;
 	int status = sensors_load_any_ring(path, &config);
 
@@ -323,6 +342,8 @@ static int plan_sensor(const char *path, const struct sensors_request *request)
 
 		report.workers += workers;
 		report.sharers = LEAST(report.sharers, workers);
+		report.load.link_header = LEAST(report.load.link_header,
+		    link_header_of(&config->interfaces[i], &config->capture));
 	}
 	report.sensor = config->sensor;
 	report.ring = config->ring;

@@ -68,7 +68,7 @@ void ring_report_text(FILE *to, const struct ring_report *report)
 	if (report->sensor)
 		fprintf(to, "%s: ", report->sensor);
 	if (is_good)
-		geometry_describe(&geometry, text);
+		geometry_describe(&geometry, report->load.link_header, text);
 	fprintf(to, "%s\n", is_good ? text : "no ring can be made of this");
 	fprintf(to,
 	    "tpacket_req3: tp_block_size %" PRIu64 ", tp_block_nr %" PRIu64
@@ -92,7 +92,8 @@ static void print_meaning(
     FILE *to, const struct ring_report *report, const struct geometry *geometry)
 {
 	fprintf(to, ",\"memory\":%" PRIu64 ",\"largest_frame\":%" PRIu32 ",\"burst_seconds\":",
-	    geometry_memory(geometry) * report->workers, geometry_largest_frame(geometry));
+	    geometry_memory(geometry) * report->workers,
+	    geometry_largest_frame(geometry, report->load.link_header));
 	if (report->rate > 0)
 		fprintf(to, "%.6f", capacity_burst(geometry, &report->load));
 	else

@@ -11,6 +11,8 @@
 #define MIB (UINT64_C(1) << 20)
 #define GBIT UINT64_C(1000000000)
 
+enum { ETHERNET = 14 };
+
 static struct geometry geometry_of(const struct ring_config *ring)
 {
 	const struct geometry_rule *rule = NULL;
@@ -24,28 +26,31 @@ static void a_block_holds_whole_packets_with_their_headers(void **state)
 {
 	const struct {
 		uint64_t block_size;
-		uint32_t packet, captured;
+		uint32_t packet, captured, link_header;
 		uint64_t packets;
 	} rows[] = {
-		{ MIB, 800, 0, (MIB - 49) / 888 },
-		{ MIB, 60, 0, (MIB - 49) / 144 },
-		{ MIB, 62, 0, (MIB - 49) / 144 },
-		{ MIB, 63, 0, (MIB - 49) / 152 },
-		{ MIB, 1514, 128, (MIB - 49) / 216 },
-		{ MIB, 100, 262144, (MIB - 49) / 184 },
+		{ MIB, 800, 0, ETHERNET, (MIB - 49) / 888 },
+		{ MIB, 60, 0, ETHERNET, (MIB - 49) / 144 },
+		{ MIB, 62, 0, ETHERNET, (MIB - 49) / 144 },
+		{ MIB, 63, 0, ETHERNET, (MIB - 49) / 152 },
+		{ MIB, 1514, 128, ETHERNET, (MIB - 49) / 216 },
+		{ MIB, 60, 0, 0, (MIB - 49) / 160 },
+		{ 4096, 4096 - 144, 0, 0, 1 },
+		{ MIB, 100, 262144, ETHERNET, (MIB - 49) / 184 },
 		/* 28 slots of 144 bytes and 48 are 4080; of 28 slots and 64 the last byte lacks. */
-		{ 4096, 60, 0, 28 },
-		{ 4096, 4096 - 130, 0, 1 },
-		{ 4096, 100000, 0, 1 },
+		{ 4096, 60, 0, ETHERNET, 28 },
+		{ 4096, 4096 - 130, 0, ETHERNET, 1 },
+		{ 4096, 100000, 0, ETHERNET, 1 },
 		/* Two of 2024 are all of a page but its header, and the second has no room. */
-		{ 4096, 1942, 0, 1 },
-		{ 4096, 1934, 0, 2 },
+		{ 4096, 1942, 0, ETHERNET, 1 },
+		{ 4096, 1934, 0, ETHERNET, 2 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		const struct capacity_load load = { .packet = rows[i].packet,
-			.captured = rows[i].captured };
+			.captured = rows[i].captured,
+			.link_header = rows[i].link_header };
 
 		assert_int_equal(capacity_of_block(rows[i].block_size, &load), rows[i].packets);
 	}
@@ -63,10 +68,14 @@ static void times_follow_from_blocks_load_and_timeout(void **state)
 	};
 	const struct geometry geometry = geometry_of(&ring);
 	const struct capacity_load none = { 0 };
-	const struct capacity_load high = { .bits = 10 * GBIT, .packet = 800 };
-	const struct capacity_load low = { .bits = 1000, .packet = 800 };
+	const struct capacity_load high = {
+		.bits = 10 * GBIT, .packet = 800, .link_header = ETHERNET
+	};
+	const struct capacity_load low = { .bits = 1000, .packet = 800, .link_header = ETHERNET };
 	/* A block each 0.1 s, as the timeout has it. */
-	const struct capacity_load even = { .bits = UINT64_C(10) * 1180 * 800 * 8, .packet = 800 };
+	const struct capacity_load even = {
+		.bits = UINT64_C(10) * 1180 * 800 * 8, .packet = 800, .link_header = ETHERNET
+	};
 
 	(void)state;
 	assert_true(is_near(capacity_gap(&geometry, &none), 6.3));
@@ -94,7 +103,8 @@ static void a_suggestion_survives_its_gap_and_wastes_little(void **state)
 	     i < COUNT_OF(rates) * COUNT_OF(packets) * COUNT_OF(gaps) * COUNT_OF(timeouts); i++) {
 		const struct capacity_wish wish = {
 			.load = { .bits = rates[i % COUNT_OF(rates)],
-			    .packet = packets[i / COUNT_OF(rates) % COUNT_OF(packets)] },
+			    .packet = packets[i / COUNT_OF(rates) % COUNT_OF(packets)],
+			    .link_header = ETHERNET },
 			.gap_ns = gaps[i / COUNT_OF(rates) / COUNT_OF(packets) % COUNT_OF(gaps)],
 			.retire_timeout =
 			    timeouts[i / COUNT_OF(rates) / COUNT_OF(packets) / COUNT_OF(gaps)],
@@ -109,7 +119,7 @@ static void a_suggestion_survives_its_gap_and_wastes_little(void **state)
 		found++;
 		geometry = geometry_of(&ring);
 		assert_int_equal(ring.memory % ring.block_size, 0);
-		assert_true(geometry_largest_frame(&geometry) >= wish.load.packet);
+		assert_true(geometry_largest_frame(&geometry, ETHERNET) >= wish.load.packet);
 		assert_true(capacity_sure_gap(&geometry, &wish.load) >= gap);
 		assert_true(capacity_gap(&geometry, &wish.load) >= gap);
 		/* Three blocks less are not sure any more. */
@@ -141,7 +151,9 @@ static void block_sizes_are_usual_where_they_can_be(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
 		const struct capacity_wish wish = {
-			.load = { .bits = rows[i].bits, .packet = (uint32_t)rows[i].packet },
+			.load = { .bits = rows[i].bits,
+			    .packet = (uint32_t)rows[i].packet,
+			    .link_header = ETHERNET },
 			.gap_ns = rows[i].gap_ms * NSEC_PER_MSEC,
 			.retire_timeout = 100 * NSEC_PER_MSEC,
 		};
@@ -156,7 +168,7 @@ static void block_sizes_are_usual_where_they_can_be(void **state)
 static void what_no_ring_survives_is_refused(void **state)
 {
 	struct capacity_wish wish = {
-		.load = { .bits = UINT64_C(1000000) * GBIT, .packet = 60 },
+		.load = { .bits = UINT64_C(1000000) * GBIT, .packet = 60, .link_header = ETHERNET },
 		.gap_ns = 86400 * NSEC_PER_SEC,
 		.retire_timeout = 100 * NSEC_PER_MSEC,
 	};
@@ -169,7 +181,7 @@ static void what_no_ring_survives_is_refused(void **state)
 	assert_int_equal(capacity_suggest(&ring, &wish), -ERANGE);
 	/* A block that was asked for, and does not hold the packet. */
 	wish = (struct capacity_wish) {
-		.load = { .bits = GBIT, .packet = 9000 },
+		.load = { .bits = GBIT, .packet = 9000, .link_header = ETHERNET },
 		.gap_ns = NSEC_PER_MSEC,
 		.block_size = 8192,
 		.retire_timeout = 100 * NSEC_PER_MSEC,

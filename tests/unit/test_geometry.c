@@ -45,7 +45,8 @@ static void the_defaults_become_sixty_four_blocks(void **state)
 	assert_int_equal(
 	    geometry.frame_count, geometry.block_size / geometry.frame_size * geometry.block_count);
 	assert_int_equal(geometry_memory(&geometry), 64 * MIB);
-	assert_int_equal(geometry_largest_frame(&geometry), MIB - 130);
+	assert_int_equal(geometry_largest_frame(&geometry, 14), MIB - 130);
+	assert_int_equal(geometry_largest_frame(&geometry, 0), MIB - 144);
 	assert_int_equal(geometry_patience_ns(&geometry), 6300 * NSEC_PER_MSEC);
 }
 
@@ -262,10 +263,14 @@ static void a_ring_is_told_in_words(void **state)
 	char text[GEOMETRY_TEXT];
 
 	(void)state;
-	geometry_describe(&geometry, text);
+	geometry_describe(&geometry, 14, text);
 	assert_string_equal(text,
 	    "64 blocks of 1MiB (64MiB), each handed over after 100ms at the latest; frames of up "
 	    "to 1048446 bytes; at low load nobody need read for 6.3s");
+	geometry_describe(&geometry, 0, text);
+	assert_string_equal(text,
+	    "64 blocks of 1MiB (64MiB), each handed over after 100ms at the latest; packets "
+	    "without link header of up to 1048432 bytes; at low load nobody need read for 6.3s");
 }
 
 int main(void)

@@ -82,12 +82,23 @@ static void what_is_asked_for_cooked_is_cooked(void **state)
 	assert_false(link_is_cooked(link_type));
 }
 
+static void only_ethernet_has_a_header_in_the_ring(void **state)
+{
+	(void)state;
+	assert_int_equal(link_header_received(LINKTYPE_ETHERNET), 14);
+	assert_int_equal(link_header_received(LINKTYPE_RAW), 0);
+	assert_int_equal(link_header_received(LINKTYPE_IEEE802_11_RADIOTAP), 0);
+	assert_int_equal(link_header_received(LINKTYPE_LINUX_SLL2), 0);
+	assert_int_equal(link_header_received(LINKTYPE_NETLINK), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_kind_of_interface_has_the_link_type_of_its_bytes),
 		cmocka_unit_test(what_is_no_link_type_of_its_own_is_captured_cooked),
 		cmocka_unit_test(what_is_asked_for_cooked_is_cooked),
+		cmocka_unit_test(only_ethernet_has_a_header_in_the_ring),
 	};
 
 	return RUN_TESTS(tests);

@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -415,7 +416,8 @@ static void a_ring_holds_as_many_packets_as_told(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(sizes) * COUNT_OF(configs); i++) {
 		const struct ring_config *config = &configs[i / COUNT_OF(sizes)];
-		const struct capacity_load load = { .packet = sizes[i % COUNT_OF(sizes)] };
+		const struct capacity_load load = { .packet = sizes[i % COUNT_OF(sizes)],
+			.link_header = ETH_HLEN };
 		const struct geometry_rule *rule;
 		struct ledger_statistics seen;
 		struct geometry geometry;
@@ -426,7 +428,7 @@ static void a_ring_holds_as_many_packets_as_told(void **state)
 		assert_int_equal(geometry_plan(&geometry, config, &rule), 0);
 		held = geometry.block_count * capacity_of_block(geometry.block_size, &load);
 		/* One that needs a whole block closes the first without a packet. */
-		if (load.packet + 7 >= geometry_largest_frame(&geometry))
+		if (load.packet + 7 >= geometry_largest_frame(&geometry, ETH_HLEN))
 			held--;
 		ring = open_ring(fd, &geometry);
 		seen = send_frames(fd, load.packet, held + EXTRA);
