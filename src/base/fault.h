@@ -42,6 +42,9 @@ enum fault {
 	/* the supervisor */
 	FAULT_REAPED, /* and no successor forked */
 	FAULT_FORKED,
+	FAULT_HEARD,        /* of a finished file, which is not in the catalog */
+	FAULT_LINE_WRITTEN, /* it is there, and the ledger does not say so */
+	FAULT_ENTERED,
 	FAULT_COUNT_,
 };
 

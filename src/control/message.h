@@ -23,7 +23,8 @@ enum message_kind {
 			    * ledger did not know its place in the ring */
 	MESSAGE_LOST,      /* error, text: the ring that was there cannot be taken over */
 	MESSAGE_FAILED,    /* error, text: a step of the opening, with cause and remedy */
-	MESSAGE_FINISHED,  /* file: has its final name */
+	MESSAGE_FINISHED,  /* a file has its final name, and stands in the record; file: after an
+			    * earlier life, where its catalog lacks it; no inode: not for ours */
 	MESSAGE_REFUSED,   /* error, text: the storage refuses data since now */
 	MESSAGE_WORKS,     /* the storage takes data again */
 	MESSAGE_DAMAGED,   /* value: packets that a block should hold, and does not */
@@ -48,7 +49,6 @@ struct message_file {
 	char name[MESSAGE_NAME_LENGTH]; /* relative to the output directory */
 	char cause[16];
 	char interface[MESSAGE_INTERFACE_LENGTH]; /* where an earlier life left it; else empty */
-	uint64_t number; /* of the worker's finished files, from 1: told again, it has the same */
 	uint64_t inode;
 	uint64_t packets, bytes; /* bytes: the file's size */
 	uint64_t first_ns, last_ns, closed_ns;

@@ -13,9 +13,9 @@
  * tools.  What must outlive a worker is here and in the stage.
  *
  * A header; one record for each interface and one for each slot, written by the supervisor; one
- * record for each slot's worker, written by that worker alone (by the supervisor once the worker
- * is reaped).  Fields that stand alone are read and written as atomics; what belongs together is
- * in the commit record, kept twice.
+ * record for each slot's worker, written by that worker alone, but for `entered` (by the supervisor
+ * once the worker is reaped).  Fields that stand alone are read and written as atomics; what
+ * belongs together is in the commit record, kept twice.
  *
  * A program that finds a ledger of another version cannot go on with it, but finishes the files
  * that it names (ledger/salvage.h).  So what is marked "fixed" below keeps its place and meaning in
@@ -23,12 +23,13 @@
  */
 
 enum {
-	LEDGER_VERSION = 2,
+	LEDGER_VERSION = 3,
 	LEDGER_NAME_LENGTH = 512, /* of a file, relative to the output directory, with its NUL */
 	LEDGER_PATH_LENGTH = 1024,
 	LEDGER_STAGE_LENGTH = 128,
 	LEDGER_INTERFACE_LENGTH = 64,
 	LEDGER_MARKS = 64,
+	LEDGER_FINISHED = 16,
 };
 
 /* As SPEC section 7 names them. */
@@ -87,7 +88,6 @@ struct ledger_slot {
 	_Atomic uint32_t pid;
 	_Atomic uint32_t state;
 	_Atomic uint32_t generation;
-	_Atomic uint32_t entered; /* in the catalog: low bits of the last file's number */
 	_Atomic uint64_t takeovers;
 	_Atomic uint64_t gaps;
 	_Atomic uint64_t restarts;
@@ -164,6 +164,17 @@ struct ledger_stage {
 	uint32_t unused;
 };
 
+/* A file that has its final name, on its way to the catalog (ledger/finished.h). */
+struct ledger_finished {
+	uint64_t sum;    /* as that of a commit, of all that follows */
+	uint64_t number; /* of the worker's finished files, from 1 */
+	char name[LEDGER_NAME_LENGTH];
+	uint64_t inode, packets, bytes; /* bytes: the file's size */
+	uint64_t first_ns, last_ns, closed_ns;
+	uint64_t dropped, discarded; /* while it was open */
+	uint64_t cause;              /* enum ledger_cause */
+};
+
 struct ledger_worker {
 	struct ledger_stage stage;     /* fixed */
 	_Atomic uint64_t heartbeat_ns; /* CLOCK_MONOTONIC */
@@ -173,6 +184,9 @@ struct ledger_worker {
 	_Atomic uint32_t leased;       /* low half of the number of the block in hand; 0: none */
 	_Atomic uint64_t blocks;       /* committed since the process started */
 	struct ledger_statistics statistics[2];
+	_Atomic uint64_t entered; /* the supervisor's word: up to this number files are in the
+				     catalog */
+	struct ledger_finished finished[LEDGER_FINISHED]; /* each at its number modulo this */
 	struct ledger_copy copies[2];
 };
 

@@ -156,6 +156,12 @@ static void on_failed(struct group *group, struct child *child, const struct mes
 		group->owner.failed(group->owner.user, message->error);
 }
 
+static void on_finished(struct group *group, struct child *child, const struct message *message)
+{
+	(void)message;
+	news_finished(group, child);
+}
+
 static void on_stopped(struct group *group, struct child *child, const struct message *message)
 {
 	(void)group;
@@ -197,7 +203,7 @@ static void on_said(void *user, struct child *child, const struct message *messa
 		[MESSAGE_TOOK_OVER] = on_took_over,
 		[MESSAGE_LOST] = on_lost,
 		[MESSAGE_FAILED] = on_failed,
-		[MESSAGE_FINISHED] = news_finished,
+		[MESSAGE_FINISHED] = on_finished,
 		[MESSAGE_REFUSED] = news_refused,
 		[MESSAGE_WORKS] = news_works,
 		[MESSAGE_DAMAGED] = news_damaged,
@@ -246,6 +252,8 @@ static void on_ended(void *user, struct child *child, const siginfo_t *how)
 	struct group *group = user;
 	bool in_order = child->is_drained && how->si_code == CLD_EXITED && how->si_status == 0;
 
+	/* It may have been killed before it could speak of it. */
+	news_finished(group, child);
 	if (!in_order)
 		succession_follow(group, child, how);
 	else if (group->is_stopping || group->is_gone)
@@ -305,6 +313,8 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 		if (r < 0)
 			return r;
 		group->children[i].heritage.stage = r;
+		/* Whoever wrote it has ended, since the stage is ours. */
+		news_inherited(group, &group->children[i]);
 	}
 	return 0;
 }
@@ -532,6 +542,7 @@ void group_close(struct group *group)
 		struct ledger_commit commit;
 
 		child_abandon(child);
+		news_finished(group, child);
 		/* Kept where it holds what is nowhere else. */
 		if (ledger_commit_read(child->heritage.record, &commit) < 0 ||
 		    commit.counters.value[COUNTER_STAGED] == 0)

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/channel.h"
+#include "ledger/finished.h"
 #include "supervisor/child.h"
 #include "supervisor/journal.h"
 
@@ -42,11 +43,14 @@ struct legacy {
 static bool has_unfinished(const struct ledger *ledger)
 {
 	for (uint32_t i = 0; i < ledger_header(ledger)->worker_count; i++) {
+		const struct ledger_worker *worker = ledger_worker(ledger, i);
+		struct ledger_finished file;
 		struct ledger_commit commit;
-		int r = ledger_commit_read(ledger_worker(ledger, i), &commit);
+		int r = ledger_commit_read(worker, &commit);
 
 		if ((r < 0 && r != -ENODATA) ||
-		    (r == 0 && (commit.open.name[0] || commit.closing.name[0])))
+		    (r == 0 && (commit.open.name[0] || commit.closing.name[0])) ||
+		    ledger_finished_next(worker, &file) > 0)
 			return true;
 	}
 	return false;
@@ -190,7 +194,7 @@ static void enter(const struct legacy *legacy, const struct message *message)
 		.dropped = file->dropped,
 		.discarded = file->discarded,
 		.closed_ns = file->closed_ns,
-		.cause = ledger_cause_name(CAUSE_REPAIRED),
+		.cause = file->cause[0] ? file->cause : ledger_cause_name(CAUSE_REPAIRED),
 	};
 	int r = 0;
 
@@ -202,6 +206,23 @@ static void enter(const struct legacy *legacy, const struct message *message)
 		    "%s: cannot enter it in catalog.jsonl; that is tried until it works",
 		    file->name);
 	(void)channel_send(legacy->channel, &entered);
+}
+
+static void on_finished(struct legacy *legacy, const struct message *message)
+{
+	const struct message_file *file = &message->file;
+	const struct journal_about about = {
+		.interface = file->interface,
+		.worker = &message->value,
+		.file = file->name,
+		.packets = &file->packets,
+		.bytes = &file->bytes,
+		.drops = &file->dropped,
+	};
+
+	enter(legacy, message);
+	journal_event(EVENT_FILE_FINISHED, &about,
+	    "%s: finished with %" PRIu64 " packets by an earlier life", file->name, file->packets);
 }
 
 static void on_repaired(struct legacy *legacy, const struct message *message)
@@ -250,6 +271,7 @@ static void on_failed(struct legacy *legacy, const struct message *message)
 static int hear_out(struct legacy *legacy)
 {
 	static void (*const handlers[MESSAGE_COUNT_])(struct legacy *, const struct message *) = {
+		[MESSAGE_FINISHED] = on_finished,
 		[MESSAGE_REPAIRED] = on_repaired,
 		[MESSAGE_REMOVED] = on_removed,
 		[MESSAGE_LEFT] = on_left,

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "supervisor/news.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "capture/device.h"
 #include "capture/geometry.h"
 #include "capture/link.h"
+#include "ledger/finished.h"
 #include "storage/catalog.h"
 #include "supervisor/deadlines.h"
 #include "supervisor/journal.h"
@@ -14,9 +16,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-void news_finished(struct group *group, struct child *child, const struct message *message)
+static void append_line(
+    struct group *group, const struct child *child, const struct ledger_finished *file)
 {
-	const struct message_file *file = &message->file;
 	const struct catalog_entry entry = {
 		.file = file->name,
 		.inode = file->inode,
@@ -30,8 +32,19 @@ void news_finished(struct group *group, struct child *child, const struct messag
 		.dropped = file->dropped,
 		.discarded = file->discarded,
 		.closed_ns = file->closed_ns,
-		.cause = file->cause,
+		.cause = ledger_cause_name((enum ledger_cause)file->cause),
 	};
+	int r = catalog_append(&group->premises->catalog, &entry);
+
+	if (r < 0)
+		(void)log_failure(r,
+		    "%s: cannot enter it in catalog.jsonl; that is tried until it works",
+		    file->name);
+}
+
+static void tell_finished(
+    const struct group *group, const struct child *child, const struct ledger_finished *file)
+{
 	const struct journal_about about = {
 		.interface = group->interface->name,
 		.worker = &child->heritage.worker,
@@ -40,19 +53,40 @@ void news_finished(struct group *group, struct child *child, const struct messag
 		.bytes = &file->bytes,
 		.drops = &file->dropped,
 	};
-	int r;
 
-	/* A life that is killed while it tells has its successor tell the last one again. */
-	if ((uint32_t)file->number == atomic_load(&child->slot->entered))
-		return;
-	r = catalog_append(&group->premises->catalog, &entry);
-	if (r < 0)
-		(void)log_failure(r,
-		    "%s: cannot enter it in catalog.jsonl; that is tried until it works",
-		    file->name);
-	atomic_store(&child->slot->entered, (uint32_t)file->number);
 	journal_event(EVENT_FILE_FINISHED, &about, "%s: finished with %" PRIu64 " packets",
 	    file->name, file->packets);
+}
+
+static void say_entered(const struct child *child, const struct ledger_finished *file)
+{
+	FAULT(LINE_WRITTEN);
+	atomic_store(&child->heritage.record->entered, file->number);
+	FAULT(ENTERED);
+}
+
+void news_finished(struct group *group, struct child *child)
+{
+	struct ledger_finished file;
+
+	while (ledger_finished_next(child->heritage.record, &file) > 0) {
+		FAULT(HEARD);
+		append_line(group, child, &file);
+		say_entered(child, &file);
+		tell_finished(group, child, &file);
+	}
+}
+
+void news_inherited(struct group *group, struct child *child)
+{
+	struct ledger_finished file;
+
+	/* The supervisor before us may have ended between the line and the word that it is there.
+	 */
+	if (ledger_finished_next(child->heritage.record, &file) > 0 &&
+	    catalog_has(&group->premises->catalog, file.name, file.inode))
+		say_entered(child, &file);
+	news_finished(group, child);
 }
 
 void news_took_over(struct group *group, struct child *child, const struct message *message)

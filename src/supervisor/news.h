@@ -7,8 +7,11 @@
  * What a worker tells of blocks and files, entered in catalog and journal.  All log.
  */
 
-/* A file has its final name. */
-void news_finished(struct group *group, struct child *child, const struct message *message);
+/* Enter what its record has, and the catalog does not. */
+void news_finished(struct group *group, struct child *child);
+
+/* The same, where an earlier life of the supervisor may have entered the first of it. */
+void news_inherited(struct group *group, struct child *child);
 
 /* It goes on in the ring of the life before. */
 void news_took_over(struct group *group, struct child *child, const struct message *message);

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "config/config.h"
+#include "ledger/finished.h"
 #include "ledger/salvage.h"
 #include "storage/name.h"
 #include "storage/pcap.h"
@@ -36,7 +37,6 @@ struct estate {
 struct heirloom {
 	const struct estate *estate;
 	struct ledger_worker *record;
-	struct ledger_slot *slot;
 	struct ledger_commit commit;
 	const struct ledger_segment *segment;
 	int stage;
@@ -214,6 +214,41 @@ static const char *find_fault(struct heirloom *heirloom, bool *ret_is_there)
 
 /* ---- finishing --------------------------------------------------------------------------- */
 
+/* The catalog of another directory is not this life's to write. */
+static bool is_catalog_ours(const struct estate *estate)
+{
+	return strcmp(ledger_header(estate->ledger)->output,
+		   estate->heir->heritage->config->output.directory) == 0;
+}
+
+/* Files that have their names, and that the earlier supervisor had no time to enter. */
+static void tell_finished(const struct heirloom *heirloom)
+{
+	struct ledger_worker *record = heirloom->record;
+	struct ledger_finished file;
+
+	while (ledger_finished_next(record, &file) > 0) {
+		struct message message = { .kind = MESSAGE_FINISHED,
+			.value = record->stage.worker,
+			.file = { .inode = is_catalog_ours(heirloom->estate) ? file.inode : 0,
+			    .packets = file.packets,
+			    .bytes = file.bytes,
+			    .first_ns = file.first_ns,
+			    .last_ns = file.last_ns,
+			    .closed_ns = file.closed_ns,
+			    .dropped = file.dropped,
+			    .discarded = file.discarded } };
+
+		snprintf(message.file.name, sizeof(message.file.name), "%s", file.name);
+		snprintf(message.file.cause, sizeof(message.file.cause), "%s",
+		    ledger_cause_name((enum ledger_cause)file.cause));
+		snprintf(message.file.interface, sizeof(message.file.interface), "%s",
+		    record->stage.interface);
+		mender_tell_repaired(heirloom->estate->heir->heritage, &message);
+		atomic_store(&record->entered, file.number);
+	}
+}
+
 static void on_finished(void *user, const struct finished_file *file)
 {
 	const struct heirloom *heirloom = user;
@@ -221,7 +256,7 @@ static void on_finished(void *user, const struct finished_file *file)
 	struct message message = { .kind = MESSAGE_REPAIRED };
 
 	/* Told to the earlier supervisor, and entered by it. */
-	if (atomic_load(&heirloom->slot->entered) == (uint32_t)file->number)
+	if (atomic_load(&heirloom->record->entered) >= file->number)
 		return;
 	if (!heirloom->was_refused)
 		snprintf(message.text, sizeof(message.text),
@@ -233,9 +268,7 @@ static void on_finished(void *user, const struct finished_file *file)
 	snprintf(message.file.interface, sizeof(message.file.interface), "%s",
 	    heirloom->record->stage.interface);
 	message.value = heirloom->record->stage.worker;
-	/* The catalog of another directory is not this life's to write. */
-	if (strcmp(ledger_header(heirloom->estate->ledger)->output,
-		heirloom->estate->heir->heritage->config->output.directory) == 0)
+	if (is_catalog_ours(heirloom->estate))
 		message.file.inode = segment->inode;
 	message.file.packets = segment->packets;
 	message.file.bytes = file->bytes;
@@ -323,13 +356,13 @@ static void settle_worker(const struct estate *estate, uint32_t index)
 	struct heirloom heirloom = {
 		.estate = estate,
 		.record = ledger_worker(estate->ledger, index),
-		.slot = ledger_slot(estate->ledger, index),
 		.stage = -1,
 	};
 	const char *fault;
 	bool is_there;
 	int r = read_record(&heirloom);
 
+	tell_finished(&heirloom);
 	if (r == -EBADMSG)
 		leave(estate, "ledger",
 		    "what it says of worker %u of %s is damaged; its file is repaired by reading",

@@ -14,6 +14,7 @@
 #include "capture/trial.h"
 #include "config/config.h"
 #include "control/channel.h"
+#include "ledger/finished.h"
 #include "ledger/ledger.h"
 #include "storage/quarantine.h"
 #include "storage/writer.h"
@@ -34,6 +35,9 @@
 static const uint64_t beat_interval_ns = 900 * NSEC_PER_MSEC;
 /* How often a stopping worker looks whether the kernel has handed the open block over. */
 static const uint64_t drain_interval_ns = 10 * NSEC_PER_MSEC;
+
+/* How often a worker looks whether its last files are in the catalog, where it waits for that. */
+enum { ENTRY_LOOK_MS = 1 };
 
 /* What a frame may be longer than the MTU: with a tag that is still in the bytes. */
 enum { HEADER_MOST = 18, COOKED_MOST = COOKED_HEADER_MOST + 4 };
@@ -99,21 +103,28 @@ static int say_failure(
 static void on_file_finished(void *user, const struct finished_file *file)
 {
 	const struct worker *worker = user;
-	struct message message = { .kind = MESSAGE_FINISHED };
+	struct ledger_worker *record = worker->heritage->record;
+	struct ledger_finished finished = {
+		.number = file->number,
+		.inode = file->segment->inode,
+		.packets = file->segment->packets,
+		.bytes = file->bytes,
+		.first_ns = file->segment->first_ns,
+		.last_ns = file->segment->last_ns,
+		.closed_ns = clock_utc_ns(),
+		.dropped = file->dropped,
+		.discarded = file->discarded,
+		.cause = file->segment->cause,
+	};
 
-	snprintf(message.file.name, sizeof(message.file.name), "%s", file->name);
-	snprintf(message.file.cause, sizeof(message.file.cause), "%s",
-	    ledger_cause_name((enum ledger_cause)file->segment->cause));
-	message.file.number = file->number;
-	message.file.inode = file->segment->inode;
-	message.file.packets = file->segment->packets;
-	message.file.first_ns = file->segment->first_ns;
-	message.file.last_ns = file->segment->last_ns;
-	message.file.bytes = file->bytes;
-	message.file.closed_ns = clock_utc_ns();
-	message.file.dropped = file->dropped;
-	message.file.discarded = file->discarded;
-	(void)say(worker, &message);
+	snprintf(finished.name, sizeof(finished.name), "%s", file->name);
+	/* The supervisor stands still: the ring holds what arrives meanwhile. */
+	while (!ledger_finished_has_room(record, finished.number)) {
+		beat(worker);
+		(void)poll(NULL, 0, ENTRY_LOOK_MS);
+	}
+	ledger_finished_write(record, &finished);
+	(void)say_kind(worker, MESSAGE_FINISHED, 0);
 }
 
 static void on_storage_refused(void *user, int error, const char *what)

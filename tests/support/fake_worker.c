@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "capture/socket.h"
 #include "control/channel.h"
-#include "ledger/ledger.h"
+#include "ledger/finished.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -272,14 +272,12 @@ int fake_never_stops(const struct heritage *heritage)
 
 static void finish_file(const struct heritage *heritage, uint64_t number)
 {
-	struct message message = {
-		.kind = MESSAGE_FINISHED,
-		.file = { .name = "same.pcap", .cause = "rotated", .number = number, .inode = 5 },
-	};
+	const struct ledger_finished file = { .number = number, .name = "same.pcap", .inode = 5 };
 
-	(void)channel_send(heritage->channel, &message);
+	ledger_finished_write(heritage->record, &file);
 }
 
+/* The first of them says no word of it, and the second writes the same again. */
 int fake_finishes_files(const struct heritage *heritage)
 {
 	const struct fake fake = { heritage, .beats = true, .stops = true };
@@ -292,6 +290,7 @@ int fake_finishes_files(const struct heritage *heritage)
 	if (life == 0)
 		return 5;
 	finish_file(heritage, 2);
+	say(heritage, MESSAGE_FINISHED);
 	say(heritage, MESSAGE_MAPPED);
 	return obey(&fake);
 }

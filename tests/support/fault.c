@@ -44,6 +44,9 @@ static const char *const names[FAULT_COUNT_] = {
 	[FAULT_TOOK_OVER] = "took_over",
 	[FAULT_REAPED] = "reaped",
 	[FAULT_FORKED] = "forked",
+	[FAULT_HEARD] = "heard",
+	[FAULT_LINE_WRITTEN] = "line_written",
+	[FAULT_ENTERED] = "entered",
 };
 
 /* Shared with every process forked later. */

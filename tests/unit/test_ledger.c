@@ -2,7 +2,7 @@
 #include "support/cmocka.h"
 
 #include "base/array.h"
-#include "ledger/ledger.h"
+#include "ledger/finished.h"
 #include "support/ledger_seeds.h"
 
 #include <errno.h>
@@ -236,6 +236,59 @@ static void a_worker_without_a_commit_is_settled_too(void **state)
 	assert_int_equal(commit.counters.value[COUNTER_DISCARDED], 3);
 }
 
+static void finish(uint64_t number)
+{
+	const struct ledger_finished file = { .number = number, .name = "a.pcap" };
+
+	assert_true(ledger_finished_has_room(worker, number));
+	ledger_finished_write(worker, &file);
+}
+
+static void finished_files_wait_until_each_is_entered(void **state)
+{
+	struct ledger_finished file;
+
+	(void)state;
+	assert_int_equal(ledger_finished_next(worker, &file), 0);
+	for (uint64_t number = 1; number <= LEDGER_FINISHED; number++)
+		finish(number);
+	assert_false(ledger_finished_has_room(worker, LEDGER_FINISHED + 1));
+	assert_int_equal(ledger_finished_last(worker), LEDGER_FINISHED);
+	for (uint64_t number = 1; number <= LEDGER_FINISHED; number++) {
+		assert_int_equal(ledger_finished_next(worker, &file), 1);
+		assert_int_equal(file.number, number);
+		assert_string_equal(file.name, "a.pcap");
+		atomic_store(&worker->entered, number);
+	}
+	assert_int_equal(ledger_finished_next(worker, &file), 0);
+	/* Again, by a life whose forerunner was killed before its commit. */
+	finish(LEDGER_FINISHED);
+	assert_int_equal(ledger_finished_next(worker, &file), 0);
+	finish(LEDGER_FINISHED + 1);
+	assert_int_equal(ledger_finished_next(worker, &file), 1);
+	assert_int_equal(file.number, LEDGER_FINISHED + 1);
+}
+
+/* Neither entered nor waited for. */
+static void a_damaged_finished_file_is_none(void **state)
+{
+	struct ledger_finished file;
+	uint8_t *bytes = (uint8_t *)&worker->finished[1];
+
+	(void)state;
+	finish(1);
+	for (size_t bit = 0; bit < sizeof(worker->finished[1]) * 8; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+		assert_int_equal(ledger_finished_next(worker, &file), 0);
+		bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+	}
+	assert_int_equal(ledger_finished_next(worker, &file), 1);
+	atomic_store(&worker->entered, UINT64_MAX);
+	finish(2);
+	assert_int_equal(ledger_finished_next(worker, &file), 1);
+	assert_int_equal(file.number, 2);
+}
+
 #define LEDGER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 /* ---- going on with what an earlier life left --------------------------------------------- */
@@ -336,6 +389,8 @@ int main(void)
 		LEDGER_TEST(a_commit_stays_within_its_arrays_whatever_it_says),
 		LEDGER_TEST(a_commit_with_a_flipped_bit_is_refused),
 		LEDGER_TEST(no_read_is_torn),
+		LEDGER_TEST(finished_files_wait_until_each_is_entered),
+		LEDGER_TEST(a_damaged_finished_file_is_none),
 		LEDGER_TEST(statistics_are_counted_once_wherever_a_life_ends),
 		LEDGER_TEST(a_worker_without_a_commit_is_settled_too),
 		LEDGER_TEST(a_ledger_of_the_same_shape_is_gone_on_with),

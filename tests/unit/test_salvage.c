@@ -9,26 +9,28 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SAMPLE_MOST = 1 << 18, MORE = 192, WORKERS = 2 };
+enum { SAMPLE_MOST = 1 << 18, MORE = 192, WORKERS = 2, FIRST_VERSION = 2 };
 
 static char path[64];
 static int directory = -1;
 static uint8_t sample[SAMPLE_MOST], other[SAMPLE_MOST];
 static size_t sample_size;
 
-static int read_sample(void)
+static int read_sample(uint32_t version)
 {
 	const char *source = getenv("srcdir");
 	char name[512];
 	FILE *file;
 
-	snprintf(name, sizeof(name), "%s/tests/unit/ledger-2", source ? source : ".");
+	snprintf(
+	    name, sizeof(name), "%s/tests/unit/ledger-%" PRIu32, source ? source : ".", version);
 	file = fopen(name, "re");
 	if (!file)
 		return -1;
@@ -44,7 +46,7 @@ static int set_up(void **state)
 	if (!mkdtemp(path))
 		return -1;
 	directory = open(path, O_DIRECTORY | O_CLOEXEC);
-	return directory < 0 ? -1 : read_sample();
+	return directory < 0 ? -1 : read_sample(FIRST_VERSION);
 }
 
 static int tear_down(void **state)
@@ -123,8 +125,12 @@ static void check(void)
 static void each_released_layout_is_read(void **state)
 {
 	(void)state;
-	put(sample, sample_size);
-	check();
+	for (uint32_t version = FIRST_VERSION; version <= LEDGER_VERSION; version++) {
+		assert_int_equal(read_sample(version), 0);
+		assert_int_equal(((const struct ledger_header *)sample)->version, version);
+		put(sample, sample_size);
+		check();
+	}
 	put_version(sample, sample_size, LEDGER_VERSION + 1);
 	check();
 	/* It is of this version now, and can be read again. */

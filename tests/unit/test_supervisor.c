@@ -3,6 +3,8 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "ledger/finished.h"
+#include "supervisor/news.h"
 #include "support/group_stand.h"
 
 #include <errno.h>
@@ -128,7 +130,8 @@ static unsigned int count_catalog_lines(void)
 	return lines;
 }
 
-/* What is told again by a second life is known by its number, since a name and inode may recur. */
+/* What is written again by a second life is known by its number, since a name and inode may recur.
+ */
 static void each_finished_file_is_entered_once(void **state)
 {
 	(void)state;
@@ -136,6 +139,41 @@ static void each_finished_file_is_entered_once(void **state)
 	assert_true(turn_until(second_life_runs, 3000));
 	stop_in_order();
 	assert_int_equal(count_catalog_lines(), 2);
+}
+
+static void finish(size_t worker, uint64_t number, const char *name)
+{
+	struct ledger_finished file = { .number = number, .inode = number };
+
+	snprintf(file.name, sizeof(file.name), "%s", name);
+	ledger_finished_write(ledger_worker(premises.ledger, worker), &file);
+}
+
+static void enter(const char *name, uint64_t inode)
+{
+	const struct catalog_entry entry = {
+		.file = name, .inode = inode, .sensor = "s", .interface = "i", .cause = "rotated"
+	};
+
+	assert_int_equal(catalog_append(&premises.catalog, &entry), 0);
+}
+
+/* As a killed supervisor leaves it: the first may have its line already, the others have none. */
+static void what_an_earlier_life_has_not_entered_is_entered(void **state)
+{
+	(void)state;
+	begin(fake_good);
+	enter("a.pcap", 1);
+	finish(0, 1, "a.pcap");
+	finish(0, 2, "b.pcap");
+	finish(2, 7, "c.pcap");
+	for (size_t i = 0; i < group.count; i++)
+		news_inherited(&group, &group.children[i]);
+	assert_int_equal(atomic_load(&ledger_worker(premises.ledger, 0)->entered), 2);
+	assert_int_equal(atomic_load(&ledger_worker(premises.ledger, 2)->entered), 7);
+	assert_true(turn_until(all_run, 3000));
+	stop_in_order();
+	assert_int_equal(count_catalog_lines(), 3);
 }
 
 static bool first_is_asked(void)
@@ -210,6 +248,7 @@ int main(void)
 		GROUP_TEST(one_that_joins_unasked_is_killed),
 		GROUP_TEST(a_failure_at_the_first_start_is_told),
 		GROUP_TEST(each_finished_file_is_entered_once),
+		GROUP_TEST(what_an_earlier_life_has_not_entered_is_entered),
 		GROUP_TEST(a_filter_is_never_attached_behind_a_stop),
 		GROUP_TEST(a_filter_is_attached_only_once_all_have_joined),
 		GROUP_TEST(a_device_that_goes_is_waited_for),
