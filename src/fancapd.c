@@ -69,8 +69,9 @@ static int run_child(const struct heritage *heritage)
 	return heritage->life == LIFE_MENDS ? mender_run(heritage) : worker_run(heritage);
 }
 
-static int capture(struct config *config, const char *runtime_directory)
+static int capture(const struct options *options, struct config *config)
 {
+	const char *runtime_directory = options->runtime_directory;
 	char directory[64];
 
 	snprintf(directory, sizeof(directory), "/run/fancap/%s", config->sensor);
@@ -79,7 +80,13 @@ static int capture(struct config *config, const char *runtime_directory)
 	/* Modes are said where files are made: 0640 and 0750, whatever the caller's umask. */
 	(void)umask(0027);
 	log_sensor(config->sensor);
-	return supervisor_run(config, runtime_directory ? runtime_directory : directory, run_child);
+	return supervisor_run(&(const struct supervisor_seat) {
+	    .config = config,
+	    .path = options->config,
+	    .load = sensors_reload,
+	    .runtime_directory = runtime_directory ? runtime_directory : directory,
+	    .run = run_child,
+	});
 }
 
 int main(int argc, char **argv)
@@ -99,7 +106,7 @@ int main(int argc, char **argv)
 	if (options.check)
 		printf("%s: good\n", options.config);
 	else
-		status = capture(config, options.runtime_directory);
+		status = capture(&options, config);
 	config_free(config);
 	return status;
 }

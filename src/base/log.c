@@ -117,8 +117,11 @@ void log_line(int priority, const char *format, ...)
 
 void log_bare(int priority, const char *text)
 {
-	/* The prefix of sd-daemon(3), which the journal takes away. */
-	if (sink.to_journal)
+	/* Once a sensor runs nothing is said just before an exit.  Else: the prefix of
+	 * sd-daemon(3), which the journal takes away. */
+	if (sink.to_journal && sink.sensor)
+		write_to_journal(priority, NULL, NULL, 0, text);
+	else if (sink.to_journal)
 		fprintf(stderr, "<%d>%s\n", priority, text);
 	else
 		fprintf(stderr, "%s\n", text);

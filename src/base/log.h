@@ -31,8 +31,8 @@ void log_sensor(const char *sensor);
 void log_line(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * A line as it stands, such as FILE:LINE:COLUMN: TEXT, on stderr, also where that is the journal's:
- * what is said just before an exit keeps its unit there.
+ * A line as it stands, such as FILE:LINE:COLUMN: TEXT; before log_sensor() on stderr, also where
+ * that is the journal's: what is said just before an exit keeps its unit there.
  */
 void log_bare(int priority, const char *text);
 

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "capture/filter.h"
 #include "capture/program.h"
+#include "capture/socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -164,15 +165,8 @@ static int join_fanout(struct ring *ring)
 
 static int see_everything(struct ring *ring)
 {
-	const struct packet_mreq membership = {
-		.mr_ifindex = ring->seat.ifindex,
-		.mr_type = PACKET_MR_PROMISC,
-	};
-
-	/* All interfaces are not turned over for one that looks at them. */
-	if (!ring->seat.promiscuous || ring->seat.ifindex == 0)
-		return 0;
-	return set_option(ring, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof(membership));
+	return ring->seat.promiscuous ? socket_set_promiscuous(ring->fd, ring->seat.ifindex, true)
+				      : 0;
 }
 
 /* Nothing is received before the socket is bound, so that these may run beside each other. */

@@ -152,6 +152,19 @@ int socket_seat(int fd, struct socket_seat *ret_seat)
 	return 0;
 }
 
+int socket_set_promiscuous(int fd, int ifindex, bool is_on)
+{
+	const struct packet_mreq membership = {
+		.mr_ifindex = ifindex,
+		.mr_type = PACKET_MR_PROMISC,
+	};
+	const int option = is_on ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP;
+
+	if (ifindex == 0)
+		return 0;
+	return setsockopt(fd, SOL_PACKET, option, &membership, sizeof(membership)) < 0 ? -errno : 0;
+}
+
 int socket_take_error(int fd)
 {
 	int error = 0;

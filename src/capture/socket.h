@@ -72,5 +72,11 @@ struct socket_seat {
  */
 int socket_seat(int fd, struct socket_seat *ret_seat);
 
+/*
+ * Have the socket's interface show what is not for this host, too, or no more; all interfaces as
+ * one are left as they are.  Ends with the socket.  Returns 0 or a negative errno.
+ */
+int socket_set_promiscuous(int fd, int ifindex, bool is_on);
+
 /* Read and clear the pending error, such as -ENETDOWN; 0 where there is none. */
 int socket_take_error(int fd);

@@ -153,18 +153,20 @@ static int parse_text(
 #define WORD(field, list) .parse = parse_word, CONFIG(unsigned int, field), .words = (list)
 #define LATER(word) (1U << (word))
 #define HOUR (3600 * NSEC_PER_SEC)
+/* A group's type is for ever; all the others are of one type, and differ in their program. */
+#define KERNELS_OWN (1U << FANOUT_HASH | 1U << FANOUT_LB | 1U << FANOUT_ROLLOVER)
 
 /* clang-format off */
 const struct setting settings[] = {
-	{ "fanout.mode",          WORD(fanout.mode, mode_words), .initial = "flow", .reload = RELOAD_REFUSED, .help = "how packets are shared out among the workers" },
-	{ "fanout.program",       TEXT(fanout.program), .initial = "", .most = 3000, .reload = RELOAD_NEW_SOCKETS, .help = "a file with a classic BPF program" },
+	{ "fanout.mode",          WORD(fanout.mode, mode_words), .initial = "flow", .fixed = KERNELS_OWN, .reload = RELOAD_NOW, .help = "how packets are shared out among the workers" },
+	{ "fanout.program",       TEXT(fanout.program), .initial = "", .most = 3000, .reload = RELOAD_NOW, .help = "a file with a classic BPF program" },
 	{ "fanout.rollover",      BOOL(fanout.rollover), .initial = "false", .reload = RELOAD_REFUSED, .help = "when a ring is full, offer the packet to the next" },
 	{ "ring.memory",          SIZE(ring.memory), .initial = "64MiB", .least = 8192, .most = UINT64_C(1) << 44, .reload = RELOAD_NEW_SOCKETS, .help = "a size such as 64MiB, of one worker's ring, at least two blocks" },
 	{ "ring.block_size",      SIZE(ring.block_size), .initial = "1MiB", .least = 4096, .most = UINT64_C(1) << 30, .reload = RELOAD_NEW_SOCKETS, .help = "a size from 4KiB to 1GiB, a multiple of the page" },
 	{ "ring.retire_timeout",  TIME(ring.retire_timeout), .initial = "100ms", .least = NSEC_PER_MSEC, .most = 60 * NSEC_PER_SEC, .reload = RELOAD_NEW_SOCKETS, .help = "a time from 1ms to 1min (with 0 the kernel chooses its own)" },
 	{ "capture.filter",       TEXT(capture.filter), .initial = "", .most = 65536, .reload = RELOAD_NEXT_FILE, .help = "a pcap-filter(7) expression" },
 	{ "capture.snaplen",      NUMBER(capture.snaplen), .initial = "262144", .most = SNAPLEN_MOST, .reload = RELOAD_NEXT_FILE, .help = "a number of bytes from 0 (which is 262144) to 262144" },
-	{ "capture.promiscuous",  BOOL(capture.promiscuous), .initial = "true", .reload = RELOAD_NEW_SOCKETS, .help = "see what is not for this host, too" },
+	{ "capture.promiscuous",  BOOL(capture.promiscuous), .initial = "true", .reload = RELOAD_NOW, .help = "see what is not for this host, too" },
 	{ "capture.direction",    WORD(capture.direction, direction_words), .initial = "both", .reload = RELOAD_REFUSED, .help = "which packets" },
 	{ "capture.link",         WORD(capture.link, link_words), .initial = "auto", .reload = RELOAD_REFUSED, .help = "the link type" },
 	{ "capture.timestamp",    WORD(capture.timestamp, timestamp_words), .initial = "software", .reload = RELOAD_REFUSED, .help = "who stamps packets" },
@@ -198,7 +200,7 @@ const struct setting interface_settings[] = {
 	{ "name",      .parse = parse_text, INTERFACE(char *, device), .initial = "", .most = 64, .reload = RELOAD_NEW_SOCKETS, .help = "an interface's name" },
 	{ "workers",   .parse = parse_number, INTERFACE(uint64_t, workers), .initial = "0", .least = 0, .most = WORKERS_MOST, .reload = RELOAD_NEW_SOCKETS, .help = "a number from 1 to 256" },
 	{ "namespace", .parse = parse_text, INTERFACE(char *, namespace), .initial = "", .most = NAMESPACE_LENGTH, .reload = RELOAD_NEW_SOCKETS, .help = "a network namespace, as ip netns names it" },
-	{ "missing",   .parse = parse_word, INTERFACE(unsigned int, missing), .initial = "wait", .words = missing_words, .reload = RELOAD_NEW_SOCKETS, .help = "what to do without it" },
+	{ "missing",   .parse = parse_word, INTERFACE(unsigned int, missing), .initial = "wait", .words = missing_words, .reload = RELOAD_NOW, .help = "what to do without it" },
 };
 const size_t interface_settings_count = COUNT_OF(interface_settings);
 /* clang-format on */
@@ -280,4 +282,30 @@ int settings_set(
 
 	return r < 0 ? r
 		     : setting->parse(setting, text, field_of(setting, fields), wrong, wrong_size);
+}
+
+bool settings_are_equal(const struct setting *setting, const void *fields, const void *others)
+{
+	const void *a = (const char *)fields + setting->offset;
+	const void *b = (const char *)others + setting->offset;
+
+	if (setting->parse == parse_text)
+		return strcmp(*(char *const *)a, *(char *const *)b) == 0;
+	if (setting->parse == parse_bool)
+		return *(const bool *)a == *(const bool *)b;
+	if (setting->parse == parse_word)
+		return *(const unsigned int *)a == *(const unsigned int *)b;
+	return *(const uint64_t *)a == *(const uint64_t *)b;
+}
+
+enum reload settings_reload_of(
+    const struct setting *setting, const void *fields, const void *others)
+{
+	unsigned int from, to;
+
+	if (setting->fixed == 0)
+		return setting->reload;
+	memcpy(&from, (const char *)fields + setting->offset, sizeof(from));
+	memcpy(&to, (const char *)others + setting->offset, sizeof(to));
+	return setting->fixed & (1U << from | 1U << to) ? RELOAD_REFUSED : setting->reload;
 }

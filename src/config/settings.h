@@ -8,9 +8,9 @@
  * bounds, and what a reload may do with it.
  */
 enum reload {
-	RELOAD_NEXT_FILE, /* in place, with the next file */
-	RELOAD_NOW,
-	RELOAD_NEW_SOCKETS, /* without loss, with new sockets */
+	RELOAD_NEXT_FILE,   /* in place, with the next file */
+	RELOAD_NOW,         /* in place, at once */
+	RELOAD_NEW_SOCKETS, /* not in place */
 	RELOAD_REFUSED,     /* needs a restart */
 };
 
@@ -28,6 +28,7 @@ struct setting {
 	uint64_t least, most;     /* bounds of numbers; most 0 is none */
 	const char *const *words; /* of an enum, NULL at the end */
 	uint32_t later;           /* words (by bit) that are not in this version */
+	uint32_t fixed;           /* words that a reload neither comes from nor goes to */
 	bool only_default;        /* any other value is not in this version */
 	enum reload reload;
 	const char *help;
@@ -53,3 +54,10 @@ const struct setting *settings_find(const struct setting *table, size_t count, c
  */
 int settings_set(
     const struct setting *setting, void *fields, const char *text, char *wrong, size_t wrong_size);
+
+/* Whether a value is the same in both. */
+bool settings_are_equal(const struct setting *setting, const void *fields, const void *others);
+
+/* What a reload may do with a setting, from what it is in `fields` to what it is in `others`. */
+enum reload settings_reload_of(
+    const struct setting *setting, const void *fields, const void *others);

@@ -5,6 +5,7 @@ static const char *const names[MESSAGE_COUNT_] = {
 	[MESSAGE_JOIN] = "join",
 	[MESSAGE_RUN] = "run",
 	[MESSAGE_MTU] = "mtu",
+	[MESSAGE_SETTINGS] = "settings",
 	[MESSAGE_ROTATE] = "rotate",
 	[MESSAGE_STOP] = "stop",
 	[MESSAGE_ENTERED] = "entered",

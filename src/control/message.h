@@ -8,11 +8,13 @@
  */
 enum message_kind {
 	/* To a worker. */
-	MESSAGE_JOIN,   /* value: the fanout group to join, -1 to begin one */
-	MESSAGE_RUN,    /* the real filter is in place: from here on packets count */
-	MESSAGE_MTU,    /* value: the interface's from now on */
-	MESSAGE_ROTATE, /* finish the file, begin another with the next packet */
-	MESSAGE_STOP,   /* nothing new arrives: drain, finish, leave */
+	MESSAGE_JOIN,     /* value: the fanout group to join, -1 to begin one */
+	MESSAGE_RUN,      /* the real filter is in place: from here on packets count */
+	MESSAGE_MTU,      /* value: the interface's from now on */
+	MESSAGE_SETTINGS, /* settings, and in text output.name, from now on; value: 1 where the next
+			   * file begins with them */
+	MESSAGE_ROTATE,   /* finish the file, begin another with the next packet */
+	MESSAGE_STOP,     /* nothing new arrives: drain, finish, leave */
 
 	MESSAGE_ENTERED, /* the file that was told of is in the catalog */
 
@@ -55,12 +57,19 @@ struct message_file {
 	uint64_t dropped, discarded; /* while it was open */
 };
 
+/* What of a configuration a worker goes by, and a reload may change. */
+struct message_settings {
+	uint64_t rotate_size, rotate_interval, rotate_packets;
+	uint32_t snaplen, resolution, sync;
+};
+
 struct message {
 	uint32_t kind; /* enum message_kind */
 	uint32_t value;
 	int32_t error; /* negative errno */
 	uint64_t number;
 	char text[MESSAGE_TEXT_LENGTH];
+	struct message_settings settings;
 	struct message_file file;
 };
 

@@ -182,6 +182,8 @@ struct ledger_worker {
 	_Atomic uint32_t refused;      /* 1 once it is told that the storage refuses, 0 once it is
 					  told that it works again, perhaps by a later life */
 	_Atomic uint32_t leased;       /* low half of the number of the block in hand; 0: none */
+	_Atomic uint32_t file_terms;   /* snaplen and resolution that the open file was begun by;
+					  as outlet.c writes them; 0: by those in the header */
 	_Atomic uint64_t blocks;       /* committed since the process started */
 	struct ledger_statistics statistics[2];
 	_Atomic uint64_t entered; /* the supervisor's word: up to this number files are in the

@@ -11,6 +11,7 @@
 struct append {
 	uint8_t *at; /* NULL: the storage refuses, packets are only counted */
 	uint32_t snaplen;
+	uint32_t cut_at;  /* what the kernel may have cut to; the snaplen, but after another */
 	uint32_t longest; /* that one frame may be on the wire; a longer one is several */
 	bool microseconds;
 	uint64_t size; /* of the records put */
@@ -53,7 +54,7 @@ static inline __attribute__((always_inline)) void append_packet(
 	append->last_ns = packet->time_ns > append->last_ns ? packet->time_ns : append->last_ns;
 	if (__builtin_expect(captured < pcap_wire(packet), 0)) {
 		/* The kernel does not say why it cut: our snaplen, or the end of the block. */
-		if (captured >= append->snaplen)
+		if (captured >= append->cut_at)
 			append->truncated_snaplen++;
 		else
 			append->truncated_block++;

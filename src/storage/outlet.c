@@ -218,6 +218,19 @@ void outlet_finish(struct outlet *outlet, enum ledger_cause cause)
 	conclude(outlet);
 }
 
+/* What the head of a file says of all that is in it: it is not gone on with by other terms. */
+static uint32_t file_terms(const struct writer_seat *seat)
+{
+	return seat->snaplen << 1 | (seat->output->resolution == RESOLUTION_US);
+}
+
+static bool has_other_terms(const struct outlet *outlet)
+{
+	uint32_t terms = atomic_load(&outlet->seat.record->file_terms);
+
+	return terms != 0 && terms != file_terms(&outlet->seat);
+}
+
 /* ---- the beginning of a file ------------------------------------------------------------- */
 
 /* Mean a name, make the file, say that it is made: for as many names as are taken. */
@@ -276,6 +289,9 @@ int outlet_begin(struct outlet *outlet, uint64_t first_ns, uint64_t utc_ns)
 	};
 	pcap_header(stage_at(outlet->stage, start), seat->link_type, seat->snaplen,
 	    (enum file_resolution)seat->output->resolution);
+	/* No file is open just now: a kill between this and the commit leaves none of other terms.
+	 */
+	atomic_store(&seat->record->file_terms, file_terms(seat));
 	books->filled = books->whole = start + PCAP_HEADER_SIZE;
 	outlet->tailed = start;
 	r = create(outlet, first_ns);
@@ -379,7 +395,7 @@ static void resume(struct outlet *outlet)
 	outlet->tailed = books->flushed;
 	if (was_closing)
 		conclude(outlet);
-	else if (segment->packets == 0)
+	else if (segment->packets == 0 || has_other_terms(outlet))
 		/* Named after a packet that comes again, if its ring was not lost. */
 		outlet_finish(outlet, CAUSE_ROTATED);
 }

@@ -86,6 +86,7 @@ void writer_begin_block(struct writer *writer, struct append *ret_append, uint64
 			  ? stage_at(outlet->stage, outlet->books.filled)
 			  : NULL,
 		.snaplen = outlet->seat.snaplen,
+		.cut_at = outlet->seat.snaplen,
 		.longest = outlet->seat.longest,
 		.microseconds = outlet->seat.output->resolution == RESOLUTION_US,
 		.first_ns = UINT64_MAX,
@@ -203,6 +204,11 @@ uint64_t writer_last_block(const struct writer *writer, uint64_t *ret_cookie)
 void writer_set_longest(struct writer *writer, uint32_t longest)
 {
 	writer->outlet.seat.longest = longest;
+}
+
+void writer_set_snaplen(struct writer *writer, uint32_t snaplen)
+{
+	writer->outlet.seat.snaplen = snaplen;
 }
 
 /* ---- life -------------------------------------------------------------------------------- */

@@ -25,6 +25,12 @@ uint64_t writer_last_block(const struct writer *writer, uint64_t *ret_cookie);
 void writer_set_longest(struct writer *writer, uint32_t longest);
 
 /*
+ * What seat.snaplen is from the next file on.  As with what seat.output says of the next, the file
+ * that was begun by another must be finished first.
+ */
+void writer_set_snaplen(struct writer *writer, uint32_t snaplen);
+
+/*
  * Begin a block of at most `bytes` in the file and exactly `packets`, of which the first has the
  * stamp; a file that it would fill is finished before.  May block on the disk.
  */

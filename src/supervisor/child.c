@@ -208,12 +208,16 @@ int child_start(struct child *child, const char **ret_purpose)
 	return r;
 }
 
+int child_tell(struct child *child, const struct message *message)
+{
+	return child->channel >= 0 ? channel_send(child->channel, message) : -EPIPE;
+}
+
 void child_command(struct child *child, enum message_kind kind, uint32_t value)
 {
-	struct message message = { .kind = kind, .value = value };
+	const struct message message = { .kind = kind, .value = value };
 
-	if (child->channel >= 0)
-		(void)channel_send(child->channel, &message);
+	(void)child_tell(child, &message);
 }
 
 void child_stop(struct child *child)

@@ -60,6 +60,9 @@ int child_start(struct child *child, const char **ret_purpose);
 /* Send a command.  A child that is gone is told of by its end, so nothing is returned. */
 void child_command(struct child *child, enum message_kind kind, uint32_t value);
 
+/* The same with more than a value.  Returns 0, or a negative errno where it will not hear of it. */
+int child_tell(struct child *child, const struct message *message);
+
 /* Have it drain and leave. */
 void child_stop(struct child *child);
 

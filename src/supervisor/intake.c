@@ -49,16 +49,22 @@ static void release_programs(struct intake *intake)
 	program_release(&intake->program);
 }
 
-int intake_prepare(struct intake *intake, const struct config *config,
-    const struct interface_config *interface, const struct place *place,
+int intake_compile(struct intake *intake, const struct config *config, const struct place *place,
     const struct link_state *link)
 {
 	int r;
 
 	release_programs(intake);
 	r = prepare_program(intake, &config->fanout, link);
-	if (r >= 0)
-		r = prepare_filter(intake, &config->capture, place, link);
+	return r < 0 ? r : prepare_filter(intake, &config->capture, place, link);
+}
+
+int intake_prepare(struct intake *intake, const struct config *config,
+    const struct interface_config *interface, const struct place *place,
+    const struct link_state *link)
+{
+	int r = intake_compile(intake, config, place, link);
+
 	if (r >= 0 && config->capture.timestamp == TIMESTAMP_HARDWARE)
 		r = stamping_begin(&intake->stamping, place, interface->name);
 	return r;
@@ -67,6 +73,34 @@ int intake_prepare(struct intake *intake, const struct config *config,
 int intake_share_out(const struct intake *intake, int fd)
 {
 	return intake->program.count > 0 ? program_attach(fd, &intake->program) : 0;
+}
+
+static bool is_same(const struct sock_filter *a, size_t count, const struct sock_filter *b)
+{
+	return count == 0 || memcmp(a, b, count * sizeof(*a)) == 0;
+}
+
+bool intake_has_filter(const struct intake *intake, const struct filter *filter)
+{
+	return intake->filter.count == filter->count &&
+	       is_same(intake->filter.instructions, filter->count, filter->instructions);
+}
+
+bool intake_has_program(const struct intake *intake, const struct program *program)
+{
+	return intake->program.count == program->count &&
+	       is_same(intake->program.instructions, program->count, program->instructions);
+}
+
+void intake_exchange(struct intake *intake, struct intake *other)
+{
+	const struct filter filter = intake->filter;
+	const struct program program = intake->program;
+
+	intake->filter = other->filter;
+	intake->program = other->program;
+	other->filter = filter;
+	other->program = program;
 }
 
 void intake_release(struct intake *intake)

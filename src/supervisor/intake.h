@@ -17,15 +17,26 @@ struct intake {
 };
 
 /*
- * Make both for an interface that is up, and have its device stamp packets where that is asked for.
- * May take some seconds.  Logs.
+ * Make filter and program for an interface that is up.  May take some seconds.  Logs.  Returns 0 or
+ * a negative errno.
  */
+int intake_compile(struct intake *intake, const struct config *config, const struct place *place,
+    const struct link_state *link);
+
+/* The same, and have its device stamp packets where that is asked for. */
 int intake_prepare(struct intake *intake, const struct config *config,
     const struct interface_config *interface, const struct place *place,
     const struct link_state *link);
 
 /* Give the group of this socket its program, where it has one.  Returns 0 or a negative errno. */
 int intake_share_out(const struct intake *intake, int fd);
+
+/* Whether both are instruction for instruction the same. */
+bool intake_has_filter(const struct intake *intake, const struct filter *filter);
+bool intake_has_program(const struct intake *intake, const struct program *program);
+
+/* Take both from another, and leave it what was there before. */
+void intake_exchange(struct intake *intake, struct intake *other);
 
 /* Let go of all of it; the device stamps as it did before. */
 void intake_release(struct intake *intake);

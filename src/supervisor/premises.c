@@ -391,6 +391,11 @@ int premises_stage(
 	return premises->goes_on ? open_stage(premises, &stage) : make_stage(premises, &stage);
 }
 
+void premises_enter_terms(const struct premises *premises, const struct config *config)
+{
+	ledger_header(premises->ledger)->terms = terms_of(config);
+}
+
 void premises_remove_stage(
     const struct premises *premises, const char *interface, unsigned int worker)
 {

@@ -43,6 +43,9 @@ int premises_open(struct premises *ret_premises, const struct config *config,
 int premises_stage(
     const struct premises *premises, const char *interface, unsigned int worker, uint64_t size);
 
+/* What sockets and files are made by has changed: who adopts the ledger must know. */
+void premises_enter_terms(const struct premises *premises, const struct config *config);
+
 /* Remove a stage whose content is in the file, or that never held any. */
 void premises_remove_stage(
     const struct premises *premises, const char *interface, unsigned int worker);

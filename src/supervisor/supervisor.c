@@ -33,18 +33,20 @@ static const uint64_t check_interval_us = 500000;
 static const uint64_t stop_extension_us = 30000000;
 
 struct supervisor {
+	const struct supervisor_seat *seat;
 	struct config *config;
-	worker_main *run;
 	sd_event *event;
 	struct premises premises;
 	struct keeper *keeper; /* until its sockets are claimed */
 	struct group *groups;
 	struct interfaces *interfaces;
 	struct report *report;
+	sd_event_source *report_source;
 	uint64_t checked_ns; /* when the workers were last looked at */
 	bool is_ready;
 	bool is_stopping;
-	bool is_leaving; /* another life goes on where this one stands */
+	bool wants_reload; /* once it is ready */
+	bool is_leaving;   /* another life goes on where this one stands */
 	int exit_status;
 };
 
@@ -103,10 +105,26 @@ static void begin_legacy(struct supervisor *supervisor)
 		.runtime = supervisor->premises.runtime,
 		.output = supervisor->premises.output,
 		.catalog = &supervisor->premises.catalog,
-		.run = supervisor->run,
+		.run = supervisor->seat->run,
 	};
 
 	legacy_begin(supervisor->premises.legacy, supervisor->event, &seat);
+}
+
+static void reload(struct supervisor *supervisor)
+{
+	const struct reload_seat seat = {
+		.config = supervisor->config,
+		.path = supervisor->seat->path,
+		.load = supervisor->seat->load,
+		.premises = &supervisor->premises,
+		.groups = supervisor->groups,
+	};
+
+	supervisor->wants_reload = false;
+	if (reload_run(&seat) >= 0)
+		(void)sd_event_source_set_time_relative(
+		    supervisor->report_source, supervisor->config->report.interval / NSEC_PER_USEC);
 }
 
 static void tell_ready(struct supervisor *supervisor)
@@ -123,6 +141,8 @@ static void tell_ready(struct supervisor *supervisor)
 	report_notify("READY=1");
 	if (getenv("NOTIFY_SOCKET"))
 		(void)store_is_large(supervisor);
+	if (supervisor->wants_reload)
+		reload(supervisor);
 }
 
 static void tell_started(const struct supervisor *supervisor, const struct group *group)
@@ -281,21 +301,16 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
 static int on_reload_signal(
     sd_event_source *source, const struct signalfd_siginfo *info, void *user)
 {
-	const struct supervisor *supervisor = user;
-	const struct journal_about about = { 0 };
+	struct supervisor *supervisor = user;
 
 	(void)source;
 	(void)info;
-	journal_event(EVENT_RELOAD_REFUSED, &about,
-	    "reload: not in this version; restart the service to change its configuration");
-	/* Whoever waits for the reload is told of its end, but not that a start or stop is done. */
-	if (supervisor->is_ready && !supervisor->is_stopping) {
-		report_notify(
-		    "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_ns() / NSEC_PER_USEC);
-		report_notify("READY=1\nSTATUS=reload: not in this version");
-	} else {
-		report_notify("STATUS=reload: not in this version");
-	}
+	/* What ends does not change any more; what starts has read its file already. */
+	if (supervisor->is_stopping || supervisor->is_leaving)
+		return 0;
+	supervisor->wants_reload = true;
+	if (supervisor->is_ready)
+		reload(supervisor);
 	return 0;
 }
 
@@ -423,8 +438,9 @@ static int set_up_loop(struct supervisor *supervisor)
 		r = sd_event_add_time_relative(supervisor->event, NULL, CLOCK_MONOTONIC,
 		    check_interval_us, 0, on_check, supervisor);
 	if (r >= 0)
-		r = sd_event_add_time_relative(supervisor->event, NULL, CLOCK_MONOTONIC,
-		    supervisor->config->report.interval / NSEC_PER_USEC, 0, on_report, supervisor);
+		r = sd_event_add_time_relative(supervisor->event, &supervisor->report_source,
+		    CLOCK_MONOTONIC, supervisor->config->report.interval / NSEC_PER_USEC, 0,
+		    on_report, supervisor);
 	if (r < 0)
 		return log_failure(r, "cannot set the supervisor's loop up");
 	return interfaces_open(
@@ -456,7 +472,7 @@ static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step
 			.limits = &group_limits,
 			.owner = { on_group_runs, on_group_failed, on_group_ended, supervisor },
 		};
-		r = group_open(&supervisor->groups[i], supervisor->event, supervisor->run, i);
+		r = group_open(&supervisor->groups[i], supervisor->event, supervisor->seat->run, i);
 	}
 	if (r >= 0)
 		*ret_step = STEP_CAPTURE;
@@ -511,20 +527,21 @@ static void tear_down(struct supervisor *supervisor)
 	report_free(supervisor->report);
 	interfaces_close(supervisor->interfaces);
 	free(supervisor->groups);
+	sd_event_source_unref(supervisor->report_source);
 	sd_event_unref(supervisor->event);
 	premises_close(&supervisor->premises);
 }
 
-int supervisor_run(struct config *config, const char *runtime_directory, worker_main *run)
+int supervisor_run(const struct supervisor_seat *seat)
 {
-	struct supervisor supervisor = { .config = config, .run = run };
+	struct supervisor supervisor = { .seat = seat, .config = seat->config };
 	enum exit_step step = STEP_CAPTURE;
 	int r;
 
-	workers_settle(config);
+	workers_settle(seat->config);
 	r = keeper_open(&supervisor.keeper);
 	if (r >= 0)
-		r = premises_open(&supervisor.premises, config, runtime_directory,
+		r = premises_open(&supervisor.premises, seat->config, seat->runtime_directory,
 		    keeper_count(supervisor.keeper) > 0 ? PREMISES_GO_ON : PREMISES_ANEW, &step);
 	if (r < 0) {
 		keeper_free(supervisor.keeper);

@@ -3,12 +3,22 @@
 
 #include "config/config.h"
 #include "control/heritage.h"
+#include "supervisor/reload.h"
+
+/* What a sensor is run by. */
+struct supervisor_seat {
+	struct config *config; /* workers it does not name are settled in it, a reload changes it */
+	const char *path;      /* where it was read, and is read again */
+	reload_load *load;
+	const char *runtime_directory;
+	worker_main *run;
+};
 
 /*
  * The parent process of a sensor: makes sockets, starts workers, watches them, reports.  It never
  * sees a packet.  Blocks until the sensor is stopped.  Logs.
  *
- * The configuration must outlive the call; workers and rings it does not name are settled in it.
+ * The configuration must outlive the call.
  * Returns an exit status of SPEC section 2.
  */
-int supervisor_run(struct config *config, const char *runtime_directory, worker_main *run);
+int supervisor_run(const struct supervisor_seat *seat);

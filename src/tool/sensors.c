@@ -10,7 +10,9 @@
 #include "capture/geometry.h"
 #include "capture/link.h"
 #include "capture/program_text.h"
+#include "config/difference.h"
 #include "config/loader.h"
+#include "config/workers.h"
 #include "ledger/ledger.h"
 #include "storage/name.h"
 
@@ -221,32 +223,50 @@ static const char *describe(const char *path, int error, char *text, size_t size
 	return text;
 }
 
-static int load(const char *path, config_check *check, struct config **ret_config)
+static int check_against(
+    struct config_faults *faults, const struct config *running, struct config *config)
+{
+	workers_settle(config);
+	return difference_check(faults, running, config) > 0 ? -EINVAL : 0;
+}
+
+static int load(
+    const char *path, config_check *check, const struct config *running, struct config **ret_config)
 {
 	struct config_faults *faults = NULL;
 	struct config *config = NULL;
 	char reason[PATH_MAX + 64];
-	int r = config_load(&config, path, check, &faults), status = 0;
+	int r = config_load(&config, path, check, &faults);
 
+	if (r >= 0 && running)
+		r = check_against(faults, running, config);
 	for (size_t i = 0; i < config_faults_count(faults); i++)
 		log_bare(r < 0 ? LOG_ERR : LOG_WARNING, config_faults_text(faults, i));
 	if (r < 0 && config_faults_count(faults) == 0)
 		log_bare(LOG_ERR, describe(path, r, reason, sizeof(reason)));
 	config_faults_free(faults);
-	if (r < 0)
-		status = exit_status_of(STEP_CONFIGURATION, r);
-	if (status == 0 && ret_config)
+	if (r >= 0 && ret_config)
 		*ret_config = TAKE(config);
 	config_free(config);
-	return status;
+	return r;
+}
+
+static int status_of(int r)
+{
+	return r < 0 ? exit_status_of(STEP_CONFIGURATION, r) : 0;
 }
 
 int sensors_load(const char *path, struct config **ret_config)
 {
-	return load(path, sensors_check, ret_config);
+	return status_of(load(path, sensors_check, NULL, ret_config));
 }
 
 int sensors_load_any_ring(const char *path, struct config **ret_config)
 {
-	return load(path, NULL, ret_config);
+	return status_of(load(path, NULL, NULL, ret_config));
+}
+
+int sensors_reload(const char *path, const struct config *running, struct config **ret_config)
+{
+	return load(path, sensors_check, running, ret_config);
 }

@@ -36,5 +36,11 @@ config_check sensors_check;
  */
 int sensors_load(const char *path, struct config **ret_config);
 
+/*
+ * As sensors_load(), and that a reload can bring it into force in place of the one that is: what it
+ * cannot is a fault, too.  Returns 0 or a negative errno.
+ */
+int sensors_reload(const char *path, const struct config *running, struct config **ret_config);
+
 /* As sensors_load(), for who judges the ring: only what the file says is checked. */
 int sensors_load_any_ring(const char *path, struct config **ret_config);

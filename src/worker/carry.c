@@ -50,6 +50,7 @@ static void store(const struct carry *carry, const struct carry_block *block,
 		bytes = exact_size(carry, block);
 	writer_begin_block(carry->writer, ret_append, bytes, block_packet_count(block->bytes),
 	    first->time_ns, clock_utc_ns());
+	ret_append->cut_at = carry->cut_at;
 	store_packets(ret_append, block, carry->next);
 }
 

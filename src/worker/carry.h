@@ -11,6 +11,7 @@ struct carry {
 	struct writer *writer;
 	int socket; /* whose statistics are read in between */
 	uint32_t snaplen;
+	uint32_t cut_at;  /* as in an append, and never more than the snaplen */
 	block_step *next; /* of the packets in a block: cooked_step() of their link type */
 };
 

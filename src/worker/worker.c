@@ -48,6 +48,11 @@ struct worker {
 	struct writer *writer;
 	uint64_t block_count; /* of the ring: the bound on one turn */
 	uint64_t drain_deadline_ns;
+	struct output_config output;    /* the heritage's, as a reload has changed it */
+	char name[MESSAGE_TEXT_LENGTH]; /* output.name, once it has */
+	uint32_t snaplen;
+	uint32_t snaplen_before; /* by which the kernel cut what is in blocks up to this one */
+	uint64_t last_cut_before;
 	uint32_t poison;  /* of the heritage, until the first block */
 	bool told_damage; /* once a life: there may be as many as blocks */
 	bool runs;        /* packets count */
@@ -142,12 +147,16 @@ static void on_storage_works(void *user)
 
 /* ---- packets ----------------------------------------------------------------------------- */
 
-static struct carry carry_of(const struct worker *worker)
+static struct carry carry_of(const struct worker *worker, uint64_t number)
 {
+	const bool is_cut_before = number <= worker->last_cut_before;
+
 	return (struct carry) {
 		.writer = worker->writer,
 		.socket = worker->heritage->socket,
-		.snaplen = (uint32_t)worker->heritage->config->capture.snaplen,
+		.snaplen = worker->snaplen,
+		.cut_at = is_cut_before ? LEAST(worker->snaplen_before, worker->snaplen)
+					: worker->snaplen,
 		.next = cooked_step(worker->heritage->link_type),
 	};
 }
@@ -157,7 +166,7 @@ static void set_aside(struct worker *worker, const struct carry_block *block)
 {
 	const struct heritage *heritage = worker->heritage;
 	struct message message = { .kind = MESSAGE_SET_ASIDE, .number = block->number };
-	const struct carry carry = carry_of(worker);
+	const struct carry carry = carry_of(worker, block->number);
 	const struct quarantine_origin origin = {
 		.sensor = heritage->config->sensor,
 		.interface = heritage->interface->name,
@@ -180,7 +189,7 @@ static void set_aside(struct worker *worker, const struct carry_block *block)
 
 static void store_block(struct worker *worker, const struct carry_block *block)
 {
-	const struct carry carry = carry_of(worker);
+	const struct carry carry = carry_of(worker, block->number);
 	uint64_t missing = carry_block(&carry, block);
 
 	if (missing > 0 && !worker->told_damage) {
@@ -275,6 +284,39 @@ static int on_mtu(struct worker *worker, const struct message *message)
 	return 0;
 }
 
+/* Its filter was changed before: only what waits, and the block that is open, were cut by the old.
+ */
+static void change_snaplen(struct worker *worker, uint32_t snaplen)
+{
+	uint64_t ignored;
+
+	if (snaplen == worker->snaplen)
+		return;
+	worker->snaplen_before = worker->snaplen;
+	worker->last_cut_before = writer_last_block(worker->writer, &ignored) + 1;
+	if (worker->ring)
+		worker->last_cut_before += ring_waiting(worker->ring, &ignored);
+	worker->snaplen = snaplen;
+	writer_set_snaplen(worker->writer, snaplen);
+}
+
+static int on_settings(struct worker *worker, const struct message *message)
+{
+	const struct message_settings *settings = &message->settings;
+	struct output_config *output = &worker->output;
+
+	if (message->value)
+		writer_finish(worker->writer, CAUSE_ROTATED);
+	snprintf(worker->name, sizeof(worker->name), "%s", message->text);
+	output->name = worker->name;
+	output->rotate = (struct rotate_config) { settings->rotate_size, settings->rotate_interval,
+		settings->rotate_packets };
+	output->resolution = settings->resolution;
+	output->sync = settings->sync;
+	change_snaplen(worker, settings->snaplen);
+	return 0;
+}
+
 static int on_rotate(struct worker *worker, const struct message *message)
 {
 	(void)message;
@@ -300,6 +342,7 @@ static int obey(struct worker *worker)
 		[MESSAGE_JOIN] = on_join,
 		[MESSAGE_RUN] = on_run,
 		[MESSAGE_MTU] = on_mtu,
+		[MESSAGE_SETTINGS] = on_settings,
 		[MESSAGE_ROTATE] = on_rotate,
 		[MESSAGE_STOP] = on_stop,
 	};
@@ -453,12 +496,12 @@ static int open_writer(struct worker *worker)
 {
 	const struct heritage *heritage = worker->heritage;
 	const struct writer_seat seat = {
-		.output = &heritage->config->output,
+		.output = &worker->output,
 		.sensor = heritage->config->sensor,
 		.interface = heritage->interface->name,
 		.worker = heritage->worker,
 		.link_type = heritage->link_type,
-		.snaplen = (uint32_t)heritage->config->capture.snaplen,
+		.snaplen = worker->snaplen,
 		.longest = longest_frame(heritage, heritage->mtu),
 		.directory = heritage->directory,
 		.stage = heritage->stage,
@@ -494,7 +537,12 @@ static int live(struct worker *worker)
 
 int worker_run(const struct heritage *heritage)
 {
-	struct worker worker = { .heritage = heritage, .poison = heritage->poison };
+	struct worker worker = {
+		.heritage = heritage,
+		.poison = heritage->poison,
+		.output = heritage->config->output,
+		.snaplen = (uint32_t)heritage->config->capture.snaplen,
+	};
 	int r = live(&worker);
 
 	writer_close(worker.writer);

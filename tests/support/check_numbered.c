@@ -53,6 +53,7 @@ struct check {
 	bool ordered;
 	bool whole_flows; /* each flow in the files of one worker */
 	bool nanoseconds;
+	bool any_resolution;
 	int worker; /* of the files that follow, or ANY: by their names */
 	struct file *files;
 	size_t file_count;
@@ -78,7 +79,8 @@ static int usage(void)
 	fprintf(stderr,
 	    "usage: check_numbered " NUMBERED_OPTIONS_HELP
 	    "\n  [--missing=N|any] [--only-flow=N] [--snaplen=N] [--ordered] [--whole-flows]\n"
-	    "  [--microseconds] [--worker=N] [--cooked=IFINDEX:ARPHRD:DIRECTION] FILE...\n");
+	    "  [--microseconds] [--any-resolution] [--worker=N]\n"
+	    "  [--cooked=IFINDEX:ARPHRD:DIRECTION] FILE...\n");
 
 	return 64;
 }
@@ -160,6 +162,9 @@ static int take_own(struct check *check, int option)
 	case '6':
 		check->nanoseconds = false;
 		return 0;
+	case '9':
+		check->any_resolution = true;
+		return 0;
 	case '7':
 		if (parse_or_any(optarg, &worker) < 0)
 			return -EINVAL;
@@ -181,6 +186,7 @@ static int parse(int argc, char **argv, struct check *check)
 		{ "ordered", no_argument, NULL, '4' },
 		{ "whole-flows", no_argument, NULL, '5' },
 		{ "microseconds", no_argument, NULL, '6' },
+		{ "any-resolution", no_argument, NULL, '9' },
 		{ "worker", required_argument, NULL, '7' },
 		{ "cooked", required_argument, NULL, '8' },
 		NUMBERED_OPTIONS,
@@ -299,7 +305,8 @@ static void check_file(struct check *check, struct file *file)
 	uint64_t last = 0;
 	int r = pcap_file_open(file->path, &pcap);
 
-	if (r < 0 || pcap.nanoseconds != check->nanoseconds || pcap.link_type != link_type) {
+	if (r < 0 || pcap.link_type != link_type ||
+	    (!check->any_resolution && pcap.nanoseconds != check->nanoseconds)) {
 		fprintf(stderr, "check_numbered: %s: not a file as asked for\n", file->path);
 		check->bad_files++;
 		return;

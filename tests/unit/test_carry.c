@@ -102,7 +102,7 @@ static void build(void)
 static uint64_t carry_by(uint64_t (*how)(const struct carry *, const struct carry_block *),
     uint32_t packets, uint32_t drops)
 {
-	const struct carry carry = { writer, -1, SNAPLEN_MOST, block_walk_next };
+	const struct carry carry = { writer, -1, SNAPLEN_MOST, SNAPLEN_MOST, block_walk_next };
 	const struct carry_block block = { bytes, sizeof(bytes), 1 };
 
 	*writer_statistics_slot(writer) =

@@ -98,7 +98,9 @@ static void a_tag_goes_back_where_it_was(void **state)
 	(void)state;
 	/* Cut before, within and behind the tag, and not at all. */
 	for (uint32_t snaplen = 1; snaplen < 40; snaplen++) {
-		struct append append = { .snaplen = snaplen, .first_ns = UINT64_MAX };
+		struct append append = {
+			.snaplen = snaplen, .cut_at = snaplen, .first_ns = UINT64_MAX
+		};
 		uint32_t length = snaplen < sizeof(tagged) - 1 ? snaplen : sizeof(tagged) - 1;
 
 		put(&append, room, &packet);
@@ -118,7 +120,9 @@ static void microseconds_are_cut_down(void **state)
 		.bytes = (const uint8_t *)"x",
 		.captured_length = 1,
 		.wire_length = 1 };
-	struct append append = { .snaplen = 100, .microseconds = true, .first_ns = UINT64_MAX };
+	struct append append = {
+		.snaplen = 100, .cut_at = 100, .microseconds = true, .first_ns = UINT64_MAX
+	};
 	struct pcap_record record;
 	uint8_t room[256];
 
@@ -133,7 +137,7 @@ static void a_cut_packet_is_counted_by_what_cut_it(void **state)
 {
 	static const uint8_t bytes[200];
 	struct packet packet = { .bytes = bytes, .captured_length = 100, .wire_length = 100 };
-	struct append append = { .snaplen = 100, .first_ns = UINT64_MAX };
+	struct append append = { .snaplen = 100, .cut_at = 100, .first_ns = UINT64_MAX };
 	uint8_t room[256];
 
 	(void)state;
@@ -170,7 +174,9 @@ static void what_the_kernel_says_is_counted(void **state)
 		const struct packet packet = {
 			.bytes = room, .wire_length = 1518, .flags = cases[i].flag
 		};
-		struct append append = { .snaplen = 100, .longest = 1518, .first_ns = UINT64_MAX };
+		struct append append = {
+			.snaplen = 100, .cut_at = 100, .longest = 1518, .first_ns = UINT64_MAX
+		};
 
 		put(&append, room, &packet);
 		for (int k = 0; k < COUNTER_SAID_COUNT; k++)
@@ -181,7 +187,9 @@ static void what_the_kernel_says_is_counted(void **state)
 static void a_frame_longer_than_the_link_takes_is_several(void **state)
 {
 	const struct packet packet = { .bytes = (const uint8_t *)"", .wire_length = 1519 };
-	struct append append = { .snaplen = 100, .longest = 1518, .first_ns = UINT64_MAX };
+	struct append append = {
+		.snaplen = 100, .cut_at = 100, .longest = 1518, .first_ns = UINT64_MAX
+	};
 	uint8_t room[256];
 
 	(void)state;
@@ -196,7 +204,7 @@ static void a_packet_cut_by_its_tag_is_counted(void **state)
 	struct packet packet = {
 		.bytes = bytes, .captured_length = 96, .wire_length = 96, .flags = PACKET_HAS_TAG
 	};
-	struct append append = { .snaplen = 100, .first_ns = UINT64_MAX };
+	struct append append = { .snaplen = 100, .cut_at = 100, .first_ns = UINT64_MAX };
 	uint8_t room[256];
 
 	(void)state;

@@ -366,6 +366,31 @@ static void a_writer_killed_at_any_moment_is_gone_on_with(void **state)
 
 #define WRITER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* What the head of a file says holds for all that is in it. */
+static void a_file_is_not_gone_on_with_by_other_terms(void **state)
+{
+	struct writer *writer;
+
+	(void)state;
+	for (unsigned int turn = 0; turn < 4; turn++) {
+		stand.seat.snaplen = turn < 2 ? SNAPLEN_MOST : 4000;
+		stand.output.resolution = turn < 3 ? RESOLUTION_NS : RESOLUTION_US;
+		assert_int_equal(writer_open(&writer, &stand.seat), 0);
+		/* The first of these goes on in the file of the one before, the next two do not. */
+		assert_int_equal(stand.shared->finished, turn < 2 ? 0 : turn - 1);
+		store(writer, turn + 1, 5);
+		writer_close(writer);
+	}
+	stand.seat.snaplen = SNAPLEN_MOST;
+	stand.output.resolution = RESOLUTION_NS;
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
+	writer_close(writer);
+	assert_int_equal(stand.shared->finished, 3);
+	assert_int_equal(stand.shared->files[0].packets, 10);
+	assert_int_equal(stand.shared->files[1].packets, 5);
+	assert_int_equal(stand.shared->files[2].packets, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +406,7 @@ int main(void)
 		WRITER_TEST(where_no_file_can_be_made_packets_are_counted),
 		WRITER_TEST(what_one_life_was_refused_another_tells_to_work),
 		WRITER_TEST(a_writer_killed_at_any_moment_is_gone_on_with),
+		WRITER_TEST(a_file_is_not_gone_on_with_by_other_terms),
 	};
 
 	return RUN_TESTS(tests);

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config/difference.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct interface_config *difference_find(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < config->interface_count; i++)
+		if (strcmp(config->interfaces[i].name, name) == 0)
+			return &config->interfaces[i];
+	return NULL;
+}
+
+static bool are_cpus_equal(
+    const struct interface_config *running, const struct interface_config *wanted)
+{
+	if (running->cpu_count != wanted->cpu_count)
+		return false;
+	for (size_t i = 0; i < running->cpu_count; i++)
+		if (running->cpus[i] != wanted->cpus[i])
+			return false;
+	return true;
+}
+
+/* Of the settings in a table, whether one that is treated so is another. */
+static bool is_in_table(
+    const struct setting *table, size_t count, const void *const fields[2], enum reload reload)
+{
+	for (size_t i = 0; i < count; i++)
+		if (table[i].reload == reload &&
+		    !settings_are_equal(&table[i], fields[0], fields[1]))
+			return true;
+	return false;
+}
+
+bool difference_in(const struct config *running, const struct config *wanted, enum reload reload)
+{
+	bool differs =
+	    is_in_table(settings, settings_count, (const void *[]) { running, wanted }, reload);
+
+	for (size_t i = 0; !differs && i < running->interface_count; i++) {
+		const struct interface_config *then = &running->interfaces[i];
+		const struct interface_config *now = difference_find(wanted, then->name);
+
+		differs = now && (is_in_table(interface_settings, interface_settings_count,
+				      (const void *[]) { then, now }, reload) ||
+				     (reload == RELOAD_NOW && !are_cpus_equal(then, now)));
+	}
+	return differs;
+}
+
+/* ---- what a reload cannot do ------------------------------------------------------------- */
+
+static const char *const reasons[] = {
+	[RELOAD_NEW_SOCKETS] = "another needs new sockets, which no reload makes in this version; "
+			       "a restart takes it up",
+	[RELOAD_REFUSED] = "another cannot be taken up by a reload; a restart takes it up",
+};
+
+static size_t check_table(struct config_faults *faults, const char *prefix,
+    const struct setting *table, size_t count, const void *const fields[2])
+{
+	size_t refused = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const enum reload reload = settings_reload_of(&table[i], fields[0], fields[1]);
+		char key[128];
+
+		if (reload < RELOAD_NEW_SOCKETS ||
+		    settings_are_equal(&table[i], fields[0], fields[1]))
+			continue;
+		snprintf(key, sizeof(key), "%s%s", prefix, table[i].name);
+		config_faults_add(faults, key, NULL, "%s", reasons[reload]);
+		refused++;
+	}
+	return refused;
+}
+
+static size_t check_interfaces(
+    struct config_faults *faults, const struct config *running, const struct config *wanted)
+{
+	size_t refused = 0;
+	char key[64];
+
+	for (size_t i = 0; i < wanted->interface_count; i++) {
+		const struct interface_config *now = &wanted->interfaces[i];
+		const struct interface_config *then = difference_find(running, now->name);
+
+		snprintf(key, sizeof(key), "interfaces[%zu]", i);
+		if (then) {
+			snprintf(key, sizeof(key), "interfaces[%zu].", i);
+			refused += check_table(faults, key, interface_settings,
+			    interface_settings_count, (const void *[]) { then, now });
+			continue;
+		}
+		config_faults_add(faults, key, NULL,
+		    "%s is new, and no reload adds an interface in this version; a restart does",
+		    now->name);
+		refused++;
+	}
+	for (size_t i = 0; i < running->interface_count; i++) {
+		if (difference_find(wanted, running->interfaces[i].name))
+			continue;
+		config_faults_add(faults, "interfaces", NULL,
+		    "%s is missing, and no reload takes an interface away in this version; a "
+		    "restart does",
+		    running->interfaces[i].name);
+		refused++;
+	}
+	return refused;
+}
+
+size_t difference_check(
+    struct config_faults *faults, const struct config *running, const struct config *wanted)
+{
+	return check_table(
+		   faults, "", settings, settings_count, (const void *[]) { running, wanted }) +
+	       check_interfaces(faults, running, wanted);
+}
+
+/* ---- what it can ------------------------------------------------------------------------- */
+
+static void exchange_interface(struct interface_config *running, struct interface_config *wanted)
+{
+	const struct interface_config then = *running;
+
+	running->cpus = wanted->cpus;
+	running->cpu_count = wanted->cpu_count;
+	running->missing = wanted->missing;
+	wanted->cpus = then.cpus;
+	wanted->cpu_count = then.cpu_count;
+}
+
+void difference_apply(struct config *running, struct config *wanted)
+{
+	const struct config then = *running;
+
+	for (size_t i = 0; i < running->interface_count; i++) {
+		struct interface_config *interface = &running->interfaces[i];
+		struct interface_config *now = difference_find(wanted, interface->name);
+
+		if (now)
+			exchange_interface(interface, now);
+	}
+	running->fanout = wanted->fanout;
+	running->ring = wanted->ring;
+	running->capture = wanted->capture;
+	running->output = wanted->output;
+	running->report = wanted->report;
+	wanted->fanout = then.fanout;
+	wanted->ring = then.ring;
+	wanted->capture = then.capture;
+	wanted->output = then.output;
+	wanted->report = then.report;
+}

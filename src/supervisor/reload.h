@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "supervisor/group.h"
+
+/*
+ * Reads a configuration again, and checks it whole, also against the one that is in force: what a
+ * reload cannot change is a fault, too.  Logs each fault.  Returns 0, or a negative errno.
+ */
+typedef int reload_load(const char *path, const struct config *running, struct config **ret_wanted);
+
+/* What a reload is done to. */
+struct reload_seat {
+	struct config *config; /* in force */
+	const char *path;      /* where it was read */
+	reload_load *load;
+	struct premises *premises;
+	struct group *groups; /* as many as interfaces */
+};
+
+/*
+ * Take the configuration file up as it is now, without losing a packet.  Blocks for as long as that
+ * takes, some seconds at most.  Logs, and tells the service manager of its beginning and its end.
+ * Returns 0, or a negative errno: then nothing has changed.
+ */
+int reload_run(const struct reload_seat *seat);
