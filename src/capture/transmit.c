@@ -20,6 +20,9 @@ enum {
 	RING_SIZE = 1 << 20,
 	BLOCK_SIZE_LEAST = 1 << 16,
 	FRAME_SIZE_LEAST = 256,
+	/* An MTU may be of any size; but no packet of more than 17 pages is sent (MAX_SKB_FRAGS).
+	 */
+	FRAME_SIZE_MOST = 1 << 17,
 	/*
 	 * Up to this the kernel is told to copy a frame into one piece.  Else it sends the ring's
 	 * own pages, for which a veth pair copies them into pages of its own, and whoever reads the
@@ -57,9 +60,10 @@ struct transmit {
 	const struct layout *layout;
 	uint8_t *bytes;
 	uint32_t frame_size, frame_count;
-	uint32_t next;   /* index of the frame to fill */
-	uint32_t taken;  /* index of the first that the kernel has not taken */
-	uint32_t queued; /* frames between them */
+	uint32_t longest; /* bytes that a frame takes */
+	uint32_t next;    /* index of the frame to fill */
+	uint32_t taken;   /* index of the first that the kernel has not taken */
+	uint32_t queued;  /* frames between them */
 	struct transmit_counts counts;
 };
 
@@ -105,6 +109,22 @@ static uint8_t *bytes_of(const struct transmit *transmit, uint32_t index)
 {
 	return frame_at(transmit, index) + transmit->layout->offload +
 	       sizeof(struct virtio_net_hdr);
+}
+
+/* The kernel refuses a frame whose kind of segmentation it does not know. */
+static void spoil(const struct transmit *transmit, uint32_t index)
+{
+	const struct virtio_net_hdr offload = { .gso_type = NO_SUCH_SEGMENTATION };
+
+	memcpy(frame_at(transmit, index) + transmit->layout->offload, &offload, sizeof(offload));
+}
+
+static bool is_spoiled(const struct transmit *transmit, uint32_t index)
+{
+	struct virtio_net_hdr offload;
+
+	memcpy(&offload, frame_at(transmit, index) + transmit->layout->offload, sizeof(offload));
+	return offload.gso_type == NO_SUCH_SEGMENTATION;
 }
 
 /* A stamp that the kernel left in the status is no reason to keep a frame. */
@@ -157,11 +177,12 @@ static int bypass_queueing(struct transmit *transmit)
 static int create_frames(struct transmit *transmit)
 {
 	struct tpacket_req3 request_v3 = { 0 };
-	const size_t needed = transmit->layout->offload + sizeof(struct virtio_net_hdr) +
-			      link_longest(&transmit->plan.room);
+	const uint32_t before =
+	    (uint32_t)(transmit->layout->offload + sizeof(struct virtio_net_hdr));
 	uint32_t frame = FRAME_SIZE_LEAST, block, count;
 
-	while (frame < needed)
+	transmit->longest = LEAST(link_longest(&transmit->plan.room), FRAME_SIZE_MOST - before);
+	while (frame < before + transmit->longest)
 		frame *= 2;
 	block = MOST(frame, (uint32_t)BLOCK_SIZE_LEAST);
 	count = LEAST(RING_SIZE / frame, (uint32_t)FRAME_COUNT_MOST);
@@ -273,7 +294,10 @@ bool transmit_put(struct transmit *transmit, const uint8_t *bytes, uint32_t leng
 		return false;
 	memcpy(frame + layout->length, &in_all, sizeof(in_all));
 	memcpy(frame + layout->offload, &offload, sizeof(offload));
-	memcpy(bytes_of(transmit, transmit->next), bytes, length);
+	if (length <= transmit->longest)
+		memcpy(bytes_of(transmit, transmit->next), bytes, length);
+	else
+		spoil(transmit, transmit->next);
 	request(transmit, frame);
 	transmit->next = step(transmit, transmit->next);
 	transmit->queued++;
@@ -299,8 +323,8 @@ uint32_t transmit_room(const struct transmit *transmit)
 
 /*
  * The kernel says how many bytes it sent of those it took, and not of which frames.  Where some are
- * missing, the longest are taken for the refused ones: a device whose MTU has become less since is
- * what they are refused for.
+ * missing that were not spoiled, the longest are taken for the refused ones: a device whose MTU has
+ * become less since is what they are refused for.
  */
 static void count_refused(
     struct transmit *transmit, uint32_t first, uint32_t count, uint64_t missing)
@@ -313,7 +337,8 @@ static void count_refused(
 		for (uint32_t i = 0, at = first; i < count; i++, at = step(transmit, at)) {
 			uint32_t length = length_of(transmit, at);
 
-			if (length >= limit || length > missing || length < longest)
+			if (length >= limit || length > missing || length < longest ||
+			    is_spoiled(transmit, at))
 				continue;
 			alike = length == longest ? alike + 1 : 1;
 			longest = length;
@@ -331,32 +356,34 @@ static void count_refused(
 /* Step over what the kernel took.  What it left is still a request. */
 static void collect(struct transmit *transmit, ssize_t told)
 {
-	const struct transmit_counts before = transmit->counts;
 	const uint32_t first = transmit->taken;
+	struct transmit_counts *counts = &transmit->counts;
 	uint32_t count = 0;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, refused, refused_bytes;
 
 	while (transmit->queued > 0 &&
 	       !(status_of(transmit, transmit->taken) & TP_STATUS_SEND_REQUEST)) {
-		bytes += length_of(transmit, transmit->taken);
+		const uint32_t length = length_of(transmit, transmit->taken);
+
+		count++;
+		if (is_spoiled(transmit, transmit->taken)) {
+			counts->refused++;
+			counts->refused_bytes += length;
+		} else {
+			counts->sent++;
+			bytes += length;
+		}
 		transmit->taken = step(transmit, transmit->taken);
 		transmit->queued--;
-		count++;
 	}
+	counts->sent_bytes += bytes;
+	refused = counts->refused;
+	refused_bytes = counts->refused_bytes;
 	/* A call that fails does not tell what it had sent before. */
 	if (told >= 0 && (uint64_t)told < bytes)
 		count_refused(transmit, first, count, bytes - (uint64_t)told);
-	transmit->counts.sent += count - (transmit->counts.refused - before.refused);
-	transmit->counts.sent_bytes +=
-	    bytes - (transmit->counts.refused_bytes - before.refused_bytes);
-}
-
-/* The kernel refuses a frame whose kind of segmentation it does not know. */
-static void spoil(const struct transmit *transmit, uint32_t index)
-{
-	const struct virtio_net_hdr offload = { .gso_type = NO_SUCH_SEGMENTATION };
-
-	memcpy(frame_at(transmit, index) + transmit->layout->offload, &offload, sizeof(offload));
+	counts->sent -= counts->refused - refused;
+	counts->sent_bytes -= counts->refused_bytes - refused_bytes;
 }
 
 /* With that header in front, the kernel leaves it to us to keep to the MTU, as it is now. */
@@ -389,12 +416,18 @@ int transmit_flush(struct transmit *transmit)
 	return transmit->queued > 0;
 }
 
-bool transmit_is_idle(const struct transmit *transmit)
+bool transmit_is_under_way(const struct transmit *transmit)
 {
 	for (uint32_t i = 0; i < transmit->frame_count; i++)
-		if (!is_free(transmit, i))
-			return false;
-	return true;
+		if (status_of(transmit, i) & TP_STATUS_SENDING)
+			return true;
+	return false;
+}
+
+void transmit_refuse(struct transmit *transmit)
+{
+	if (transmit->queued > 0)
+		spoil(transmit, transmit->taken);
 }
 
 const struct transmit_counts *transmit_counts(const struct transmit *transmit)

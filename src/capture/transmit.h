@@ -20,7 +20,7 @@ struct transmit;
 struct transmit_plan {
 	int ifindex;
 	unsigned int version;  /* 1 to 3: TPACKET_V1 to V3 */
-	struct link_room room; /* no frame that is put is too long for it */
+	struct link_room room; /* of the link as it is now */
 	bool bypass;           /* around the queueing discipline, and unseen by local sockets */
 };
 
@@ -34,7 +34,10 @@ struct transmit_counts {
 int transmit_open(struct transmit **ret_transmit, int fd, const struct transmit_plan *plan,
     struct ring_fault *ret_fault);
 
-/* Copy a frame into the ring, to be sent by the next flush.  False where the ring is full. */
+/*
+ * Copy a frame into the ring, to be sent by the next flush; or to be refused by it, where it is
+ * longer than any that can be sent.  False where the ring is full.
+ */
 bool transmit_put(struct transmit *transmit, const uint8_t *bytes, uint32_t length);
 
 /* Whether so many frames may be put now; at most transmit_room(). */
@@ -52,8 +55,11 @@ uint32_t transmit_room(const struct transmit *transmit);
  */
 int transmit_flush(struct transmit *transmit);
 
-/* Whether the device has let go of every frame that the kernel took. */
-bool transmit_is_idle(const struct transmit *transmit);
+/* Whether the device, or a queue before it, still holds a frame that the kernel took. */
+bool transmit_is_under_way(const struct transmit *transmit);
+
+/* Have the next flush refuse the first of what is queued, and go on behind it. */
+void transmit_refuse(struct transmit *transmit);
 
 const struct transmit_counts *transmit_counts(const struct transmit *transmit);
 

@@ -27,6 +27,9 @@ enum {
 #define RETRY_NS (20 * NSEC_PER_USEC)
 #define RETRY_MOST_NS (640 * NSEC_PER_USEC)
 #define DRAIN_NS NSEC_PER_SEC
+/* So long others' packets may fill a queue; and what was refused before is so again. */
+#define PATIENCE_NS NSEC_PER_SEC
+#define PATIENCE_LEAST_NS NSEC_PER_MSEC
 
 void player_begin(struct player *player, const struct player_plan *plan)
 {
@@ -92,13 +95,59 @@ static void wait_for_room(struct player *player, uint64_t *nap)
 	tick(player);
 }
 
+static void give_up(struct player *player)
+{
+	if (!player->has_given_up)
+		log_line(LOG_WARNING,
+		    "%s: takes nothing, though nothing of ours is on its way: its queueing "
+		    "discipline or a filter (tc -s qdisc show dev %s) refuses packets, which are "
+		    "counted as refused by the kernel; --bypass goes around it",
+		    player->plan.interface, player->plan.interface);
+	player->has_given_up = true;
+	player->sent_before = transmit_counts(player->plan.transmit)->sent;
+	transmit_refuse(player->plan.transmit);
+}
+
+/*
+ * What a queue refuses that holds nothing of ours, it may refuse for ever.  The kernel says the
+ * same of one that is full for a moment, so it is given some time, and none where nothing went out
+ * since the last refusal.
+ */
+static bool is_refused(struct player *player)
+{
+	const struct transmit *transmit = player->plan.transmit;
+	const uint64_t sent = transmit_counts(transmit)->sent;
+	uint64_t patience = PATIENCE_NS;
+
+	if (transmit_is_under_way(transmit) || player->stuck_at != sent)
+		player->stuck_since = 0;
+	player->stuck_at = sent;
+	if (transmit_is_under_way(transmit))
+		return false;
+	if (player->stuck_since == 0)
+		player->stuck_since = clock_monotonic_ns();
+	if (player->has_given_up)
+		patience = sent == player->sent_before ? 0 : PATIENCE_LEAST_NS;
+	return clock_monotonic_ns() - player->stuck_since >= patience;
+}
+
+/* As transmit_flush(), but for what is refused for ever, which it goes past. */
+static int flush(struct player *player)
+{
+	int r;
+
+	while ((r = transmit_flush(player->plan.transmit)) > 0 && is_refused(player))
+		give_up(player);
+	return r;
+}
+
 /* Hand over all that is queued.  Returns 0, -EINTR where it is to end, or the kernel's error. */
 static int hand_over(struct player *player)
 {
 	uint64_t nap = RETRY_NS;
 	int r;
 
-	while ((r = transmit_flush(player->plan.transmit)) > 0) {
+	while ((r = flush(player)) > 0) {
 		wait_for_room(player, &nap);
 		if (player->is_stopped)
 			return -EINTR;
@@ -117,7 +166,7 @@ static int make_room(struct player *player)
 
 	for (;;) {
 		const uint32_t wanted = nap < RETRY_MOST_NS ? transmit_room(transmit) / 4 : 1;
-		int r = transmit_flush(transmit);
+		int r = flush(player);
 
 		if (r < 0)
 			return r;
@@ -141,7 +190,7 @@ static int put(struct player *player, const struct packet *packet)
 	}
 	if (transmit_queued(transmit) < BATCH)
 		return 0;
-	r = transmit_flush(transmit);
+	r = flush(player);
 	tick(player);
 	return LEAST(r, 0);
 }
@@ -151,7 +200,7 @@ static void drain(struct player *player)
 {
 	uint64_t deadline = clock_monotonic_ns() + DRAIN_NS;
 
-	while (!transmit_is_idle(player->plan.transmit) && !player->is_stopped &&
+	while (transmit_is_under_way(player->plan.transmit) && !player->is_stopped &&
 	       player->now < deadline) {
 		sleep_until(clock_monotonic_ns() + RETRY_NS);
 		tick(player);
@@ -293,6 +342,14 @@ int player_run(struct player *player, struct playlist *playlist)
 	if (r >= 0)
 		r = last;
 	return r == -EINTR ? 0 : r;
+}
+
+int player_is_stopped(void *context)
+{
+	struct player *player = context;
+
+	tick(player);
+	return player->is_stopped ? -EINTR : 0;
 }
 
 int player_wait_for(void *context, int fd)

@@ -37,6 +37,10 @@ struct player {
 	struct pace pace;
 	bool has_begun;
 	bool is_stopped;
+	bool has_given_up;    /* on a frame that was refused for so long that it was gone past */
+	uint64_t sent_before; /* that, */
+	uint64_t stuck_at;    /* when the kernel last took nothing, and since when; */
+	uint64_t stuck_since; /* 0: it takes */
 	int failure; /* of the ring while bytes were waited for, and so none of the file's */
 	uint64_t started, now, looked; /* looked: when the stop was last asked for */
 	uint64_t shown;                /* when the progress was */
@@ -56,3 +60,6 @@ int player_run(struct player *player, struct playlist *playlist);
  * Ends the list with -EINTR, whatever it is that ends it.
  */
 int player_wait_for(void *context, int fd);
+
+/* For the list, with the player as its context: -EINTR where the user has had enough, else 0. */
+int player_is_stopped(void *context);

@@ -4,12 +4,16 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* A moment's reading, of packets of any size. */
+enum { LOOK_EACH = 1000, ASK_FROM = 64 << 20 };
 
 /* A packet in memory: its bytes are found by their place, since the memory moves while it grows. */
 struct kept {
@@ -121,6 +125,14 @@ static int next_kept(struct playlist *playlist, struct playlist_entry *entry)
 	return 1;
 }
 
+/* Asking takes some time, and is for what is large. */
+static bool is_beyond(uint64_t bytes)
+{
+	uint64_t available = bytes < ASK_FROM ? 0 : memory_available();
+
+	return available > 0 && bytes > available;
+}
+
 /* Room for `needed` things in what has room for *capacity, or NULL. */
 static void *grow(void *memory, size_t *capacity, size_t needed, size_t size)
 {
@@ -131,6 +143,9 @@ static void *grow(void *memory, size_t *capacity, size_t needed, size_t size)
 		return memory;
 	while (wanted < needed)
 		wanted *= 2;
+	/* The kernel would rather end a process for it than refuse it: ours, or another. */
+	if (is_beyond(((uint64_t)wanted - *capacity) * size))
+		return NULL;
 	more = reallocarray(memory, wanted, size);
 	if (more)
 		*capacity = wanted;
@@ -175,6 +190,8 @@ static int preload(struct playlist *playlist)
 
 	while ((r = next_read(playlist, &entry)) > 0) {
 		r = keep(playlist, &entry);
+		if (r == 0 && playlist->kept_count % LOOK_EACH == 0)
+			r = playlist->plan.look(playlist->plan.context);
 		if (r < 0)
 			return r;
 	}

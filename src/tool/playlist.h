@@ -14,7 +14,8 @@ struct playlist_plan {
 	size_t count;
 	uint64_t rounds; /* 0: without end */
 	bool preload;
-	source_wait *wait; /* before each read that may block */
+	source_wait *wait;          /* before each read that may block */
+	int (*look)(void *context); /* now and then while it preloads; -EINTR ends that */
 	void *context;
 };
 
@@ -26,9 +27,9 @@ struct playlist_entry {
 };
 
 /*
- * Make the list, and with preload read it all.  Logs.  Returns 0, -EINTR where `wait` ended it, or
- * the negative errno of the file that cannot be read, before any other is; -ESPIPE for a pipe that
- * would have to be read again.
+ * Make the list, and with preload read it all.  Logs.  Returns 0, -EINTR where `wait` or `look`
+ * ended it, or the negative errno of the file that cannot be read, before any other is; -ESPIPE for
+ * a pipe that would have to be read again.
  */
 int playlist_open(struct playlist **ret_playlist, const struct playlist_plan *plan);
 

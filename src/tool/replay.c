@@ -357,13 +357,15 @@ static int play(const struct options *options, struct player *player)
 		.rounds = options->rounds,
 		.preload = options->preload,
 		.wait = player_wait_for,
+		.look = player_is_stopped,
 		.context = player,
 	};
 	struct playlist *playlist = NULL;
 	int r = playlist_open(&playlist, &plan), status = 0;
 
-	if (r == 0) {
-		r = player_run(player, playlist);
+	/* Who stopped it while files were read into memory gets the summary, too. */
+	if (r == 0 || r == -EINTR) {
+		r = r == 0 ? player_run(player, playlist) : 0;
 		if (r == -ENETDOWN || r == -ENXIO)
 			log_line(LOG_ERR, "%s: went %s while packets were sent", options->interface,
 			    r == -ENXIO ? "away" : "down");
@@ -376,7 +378,7 @@ static int play(const struct options *options, struct player *player)
 			status = EX_DATAERR;
 	}
 	playlist_close(playlist);
-	return r < 0 && r != -EINTR ? status_of(r) : status;
+	return r < 0 ? status_of(r) : status;
 }
 
 static int replay(const struct options *options)

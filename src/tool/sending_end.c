@@ -66,7 +66,8 @@ static int drain(const struct sending *sending)
 	const uint64_t deadline = clock_monotonic_ns() + DRAIN_NS;
 	int r = flush(sending);
 
-	while (r == 0 && !transmit_is_idle(sending->transmit) && clock_monotonic_ns() < deadline)
+	while (
+	    r == 0 && transmit_is_under_way(sending->transmit) && clock_monotonic_ns() < deadline)
 		wait_for_room(sending);
 	return r;
 }
