@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "base/fault.h"
+#include "ledger/finished.h"
 
 #include <errno.h>
 #include <string.h>
@@ -115,6 +116,31 @@ bool ledger_commit_is_damaged(const struct ledger_worker *worker)
 			return true;
 	}
 	return false;
+}
+
+void ledger_begin_anew(struct ledger_worker *worker)
+{
+	struct ledger_commit anew = { 0 }, old;
+	uint64_t newest = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct ledger_copy *copy = &worker->copies[i];
+		uint64_t number = atomic_load(&copy->sequence);
+
+		old = copy->commit;
+		if (number <= newest || judge(&old, number, copy->length, copy->sum) < 0)
+			continue;
+		newest = number;
+		anew.counters = old.counters;
+		anew.statistics_slot = old.statistics_slot;
+	}
+	anew.counters.value[COUNTER_DISCARDED] += anew.counters.value[COUNTER_STAGED];
+	anew.counters.value[COUNTER_STAGED] = 0;
+	/* So that the catalog's numbers go on. */
+	anew.counters.value[COUNTER_FILES] = ledger_finished_last(worker);
+	for (int i = 0; i < 2; i++)
+		atomic_store(&worker->copies[i].sequence, 0);
+	ledger_commit_write(worker, &anew);
 }
 
 static uint32_t named_slot(const struct ledger_worker *worker)

@@ -271,6 +271,13 @@ int ledger_commit_read(const struct ledger_worker *worker, struct ledger_commit 
  */
 bool ledger_commit_is_damaged(const struct ledger_worker *worker);
 
+/*
+ * Begin the record of a worker anew that was reaped, and whose newest commit is damaged or cannot
+ * be gone on with: no file, nothing staged.  It counts on from what is whole; what that had staged
+ * is discarded.
+ */
+void ledger_begin_anew(struct ledger_worker *worker);
+
 /* What stands as `sum` in a copy of this number, for so many bytes of its commit.  Pure. */
 uint64_t ledger_commit_sum(uint64_t number, const void *bytes, size_t length);
 

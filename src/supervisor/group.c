@@ -315,6 +315,8 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 		group->children[i].heritage.stage = r;
 		/* Whoever wrote it has ended, since the stage is ours. */
 		news_inherited(group, &group->children[i]);
+		if (group->premises->goes_on && succession_renew(group, &group->children[i]))
+			(void)ledger_settle(group->children[i].heritage.record);
 	}
 	return 0;
 }

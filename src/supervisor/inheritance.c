@@ -22,14 +22,17 @@ static bool is_of_ledger(const struct child *child, int fd)
 static void refuse(const struct group *group, const struct child *child, int fd)
 {
 	const struct keeper_ring ring = child_ring(child);
-	struct ledger_statistics lost = { 0 };
+	struct ledger_worker *record = child->heritage.record;
+	uint64_t lost;
 
 	(void)filter_attach(fd, &filter_refuse_all);
-	(void)socket_statistics(fd, &lost);
+	lost = ledger_settle(record);
+	(void)socket_statistics(fd, ledger_statistics_free_slot(record));
+	lost += ledger_settle(record);
 	log_line(LOG_WARNING,
 	    "%s: the socket of worker %u that the service manager kept is of no ring that the "
-	    "ledger knows; closed, with %" PRIu32 " packets that nobody had read",
-	    group->interface->name, child->heritage.worker, lost.packets - lost.drops);
+	    "ledger knows; closed, with %" PRIu64 " packets that nobody had read",
+	    group->interface->name, child->heritage.worker, lost);
 	close(fd);
 	keeper_remove(&ring);
 }

@@ -33,7 +33,9 @@ struct legacy {
 	struct gap *gaps;
 	size_t gap_count;
 	struct legacy_seat seat;
-	pid_t pid; /* of the child; 0: none */
+	sd_event *event; /* NULL until the first child is started */
+	bool is_due;     /* another child, once this one has ended */
+	pid_t pid;       /* of the child; 0: none */
 	int channel;
 	sd_event_source *channel_source, *end_source;
 };
@@ -301,6 +303,8 @@ static void forget_child(struct legacy *legacy)
 	close_at(&legacy->channel);
 }
 
+static void begin(struct legacy *legacy);
+
 static int on_end(sd_event_source *source, const siginfo_t *how, void *user)
 {
 	struct legacy *legacy = user;
@@ -316,6 +320,8 @@ static int on_end(sd_event_source *source, const siginfo_t *how, void *user)
 		    sentence);
 	}
 	forget_child(legacy);
+	if (legacy->is_due)
+		begin(legacy);
 	return 0;
 }
 
@@ -353,22 +359,38 @@ static int start(struct legacy *legacy)
 	return r;
 }
 
-void legacy_begin(struct legacy *legacy, sd_event *event, const struct legacy_seat *seat)
+static void begin(struct legacy *legacy)
 {
-	int r;
+	int r = start(legacy);
 
-	if (!legacy || legacy->pid > 0)
-		return;
-	legacy->seat = *seat;
-	r = start(legacy);
+	legacy->is_due = false;
 	if (r >= 0)
 		r = sd_event_add_child(
-		    event, &legacy->end_source, legacy->pid, WEXITED, on_end, legacy);
+		    legacy->event, &legacy->end_source, legacy->pid, WEXITED, on_end, legacy);
 	if (r >= 0)
-		r = sd_event_add_io(
-		    event, &legacy->channel_source, legacy->channel, EPOLLIN, on_channel, legacy);
+		r = sd_event_add_io(legacy->event, &legacy->channel_source, legacy->channel,
+		    EPOLLIN, on_channel, legacy);
 	if (r < 0)
 		(void)log_failure(r, "cannot begin to finish what an earlier life left");
+}
+
+void legacy_begin(struct legacy *legacy, sd_event *event, const struct legacy_seat *seat)
+{
+	if (!legacy || legacy->event)
+		return;
+	legacy->event = event;
+	legacy->seat = *seat;
+	begin(legacy);
+}
+
+void legacy_again(struct legacy *legacy)
+{
+	if (!legacy || !legacy->event)
+		return;
+	if (legacy->pid > 0)
+		legacy->is_due = true;
+	else
+		begin(legacy);
 }
 
 void legacy_close(struct legacy *legacy)

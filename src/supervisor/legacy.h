@@ -45,6 +45,12 @@ struct legacy_seat {
 void legacy_begin(struct legacy *legacy, sd_event *event, const struct legacy_seat *seat);
 
 /*
+ * Look once more, since a worker has left a file that nobody goes on with; before legacy_begin()
+ * there is no need to.  NULL is allowed.  Logs.
+ */
+void legacy_again(struct legacy *legacy);
+
+/*
  * Capture of an interface has begun: tell of the gap since the earlier life, if that did not end in
  * order, once; and count it in each of the interface's slots.
  */

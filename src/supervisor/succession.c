@@ -5,8 +5,13 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "supervisor/journal.h"
+#include "supervisor/legacy.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* A life as long as this came to work, also without a packet. */
 static const uint64_t health_ns = 2 * NSEC_PER_SEC;
@@ -34,6 +39,41 @@ static uint64_t settle(struct child *child)
 	}
 	child->captures = false;
 	return discards;
+}
+
+static const char *find_damage(const struct child *child)
+{
+	struct ledger_commit commit;
+	struct stat status;
+
+	if (ledger_commit_read(child->heritage.record, &commit) == -EBADMSG)
+		return "what the ledger says of it is damaged";
+	if (fstat(child->heritage.stage, &status) < 0 ||
+	    status.st_size != (off_t)child->heritage.config->output.stage)
+		return "its stage has another size";
+	return NULL;
+}
+
+/* As it was made; where that cannot be, its next life tells so. */
+static void restore_stage(int fd, uint64_t size)
+{
+	if (ftruncate(fd, (off_t)size) == 0)
+		(void)posix_fallocate(fd, 0, (off_t)size);
+}
+
+bool succession_renew(struct group *group, struct child *child)
+{
+	const char *damage = find_damage(child);
+
+	if (!damage)
+		return false;
+	log_line(LOG_ERR,
+	    "%s: worker %u begins anew, since %s; what stands in its file is repaired by reading",
+	    group->interface->name, child->heritage.worker, damage);
+	restore_stage(child->heritage.stage, child->heritage.config->output.stage);
+	ledger_begin_anew(child->heritage.record);
+	legacy_again(group->premises->legacy);
+	return true;
 }
 
 static void tell_death(const struct group *group, struct child *child, const siginfo_t *how)
@@ -187,6 +227,9 @@ void succession_follow(struct group *group, struct child *child, const siginfo_t
 		child->captures = false;
 	child->heritage.poison =
 	    suspicion_weigh(&child->suspicion, how, atomic_load(&child->heritage.record->leased));
+	/* Nobody could say where in its ring it stood. */
+	if (succession_renew(group, child))
+		child->captures = false;
 	tell_death(group, child, how);
 	if (child->captures)
 		child->heritage.life = LIFE_TAKES_OVER;

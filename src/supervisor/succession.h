@@ -18,6 +18,12 @@ int succession_begin(struct group *group, struct child *child);
  */
 int succession_inherit(struct group *group, struct child *child, int fd);
 
+/*
+ * Where ledger or stage of a worker that does not run are damaged, so that nobody can go on with
+ * them: have it begin anew, and its file repaired by reading.  Returns whether that was so.
+ */
+bool succession_renew(struct group *group, struct child *child);
+
 /* A life has ended, and was reaped. */
 void succession_follow(struct group *group, struct child *child, const siginfo_t *how);
 

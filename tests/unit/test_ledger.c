@@ -236,6 +236,42 @@ static void a_worker_without_a_commit_is_settled_too(void **state)
 	assert_int_equal(commit.counters.value[COUNTER_DISCARDED], 3);
 }
 
+/* It counts on from the copy that is whole, and goes on with nothing that either says. */
+static void a_record_that_begins_anew_counts_on(void **state)
+{
+	struct ledger_commit commit = { .filled = 9000, .flushed = 8192, .ring_cookie = 7 }, read;
+	uint64_t *value = commit.counters.value;
+
+	(void)state;
+	value[COUNTER_SEEN] = 10;
+	value[COUNTER_WRITTEN] = 6;
+	value[COUNTER_STAGED] = 3;
+	strcpy(commit.open.name, "a.pcap");
+	ledger_commit_write(worker, &commit);
+	value[COUNTER_SEEN] = 20;
+	ledger_commit_write(worker, &commit);
+	worker->copies[1].commit.flushed ^= 1;
+	atomic_store(&worker->entered, 4);
+	assert_int_equal(ledger_commit_read(worker, &read), -EBADMSG);
+	ledger_begin_anew(worker);
+	assert_int_equal(ledger_commit_read(worker, &read), 0);
+	value = read.counters.value;
+	assert_int_equal(value[COUNTER_SEEN], 10);
+	assert_int_equal(value[COUNTER_WRITTEN], 6);
+	assert_int_equal(value[COUNTER_DISCARDED], 3);
+	assert_int_equal(value[COUNTER_STAGED], 0);
+	assert_int_equal(value[COUNTER_FILES], 4);
+	assert_int_equal(read.open.name[0], 0);
+	assert_int_equal(read.filled, 0);
+	assert_int_equal(read.ring_cookie, 0);
+	/* Where nothing is whole, from nothing. */
+	worker->copies[0].commit.filled ^= 1;
+	worker->copies[1].commit.filled ^= 1;
+	ledger_begin_anew(worker);
+	assert_int_equal(ledger_commit_read(worker, &read), 0);
+	assert_int_equal(read.counters.value[COUNTER_SEEN], 0);
+}
+
 static void finish(uint64_t number)
 {
 	const struct ledger_finished file = { .number = number, .name = "a.pcap" };
@@ -389,6 +425,7 @@ int main(void)
 		LEDGER_TEST(a_commit_stays_within_its_arrays_whatever_it_says),
 		LEDGER_TEST(a_commit_with_a_flipped_bit_is_refused),
 		LEDGER_TEST(no_read_is_torn),
+		LEDGER_TEST(a_record_that_begins_anew_counts_on),
 		LEDGER_TEST(finished_files_wait_until_each_is_entered),
 		LEDGER_TEST(a_damaged_finished_file_is_none),
 		LEDGER_TEST(statistics_are_counted_once_wherever_a_life_ends),
