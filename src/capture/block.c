@@ -9,6 +9,12 @@
 #include <linux/if_packet.h>
 #include <string.h>
 
+/*
+ * Far enough for the copy of a small packet to hide a miss, near enough to be still there.  Of 512,
+ * 1024 and 2048, measured with IMIX in one and in four rings, no other was better in both.
+ */
+enum { FETCH_AHEAD = 512, CACHE_LINE = 64 };
+
 uint32_t block_packet_count(const void *block)
 {
 	const struct tpacket_block_desc *head = block;
@@ -49,6 +55,19 @@ static void take_tag(struct packet *packet, const struct tpacket3_hdr *head)
 	    head->tp_status & TP_STATUS_VLAN_TPID_VALID ? head->hv1.tp_vlan_tpid : ETH_P_8021Q;
 }
 
+/*
+ * Ask for what comes behind this packet while it is copied.  A processor's own prefetching ends
+ * with each page of 4 KiB, which is every tenth packet or so, and begins anew with two or three
+ * misses.
+ */
+static inline void fetch_ahead(struct block_walk *walk)
+{
+	size_t until = LEAST(walk->offset + FETCH_AHEAD, walk->size);
+
+	for (; walk->fetched < until; walk->fetched += CACHE_LINE)
+		__builtin_prefetch(walk->start + walk->fetched);
+}
+
 int block_walk_next(struct block_walk *walk, struct packet *ret_packet)
 {
 	const uint8_t *at = walk->start + walk->offset;
@@ -64,8 +83,6 @@ int block_walk_next(struct block_walk *walk, struct packet *ret_packet)
 	memcpy(&head, at, sizeof(head));
 	/* The last packet's offset to the next is 0. */
 	end = walk->packets_left > 1 ? head.tp_next_offset : room;
-	/* The next header is the one miss that the copy of this packet can hide. */
-	__builtin_prefetch(at + head.tp_next_offset);
 	/* None reaches into the next, so that their records never need more room than the block. */
 	if (end > room || head.tp_mac < sizeof(head) || end < head.tp_mac ||
 	    end - head.tp_mac < head.tp_snaplen)
@@ -82,5 +99,6 @@ int block_walk_next(struct block_walk *walk, struct packet *ret_packet)
 		take_tag(ret_packet, &head);
 	walk->offset += end;
 	walk->packets_left--;
+	fetch_ahead(walk);
 	return 1;
 }

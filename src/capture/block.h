@@ -15,7 +15,8 @@
 struct block_walk {
 	uint8_t *start;
 	size_t size;
-	size_t offset; /* of the next packet */
+	size_t offset;  /* of the next packet */
+	size_t fetched; /* up to here the processor was asked to have it near */
 	uint32_t packets_left;
 	uint32_t flags; /* of each of them, where the kernel says it of the block alone */
 };
