@@ -183,6 +183,15 @@ uint64_t writer_deadline(const struct writer *writer, uint64_t now_ns, uint64_t 
 	return LEAST(tail, now_ns + (due > utc_ns ? due - utc_ns : 0));
 }
 
+const void *writer_stage(const struct writer *writer, size_t *ret_size)
+{
+	const struct stage *stage = writer->outlet.stage;
+
+	/* It is mapped twice, back to back. */
+	*ret_size = 2 * stage_size(stage);
+	return stage_at(stage, 0);
+}
+
 const struct counters *writer_counters(const struct writer *writer)
 {
 	return &writer->outlet.books.counters;

@@ -62,4 +62,7 @@ uint64_t writer_deadline(const struct writer *writer, uint64_t now_ns, uint64_t 
 /* Everything to the disk, and the file finished; the next packet begins another. */
 void writer_finish(struct writer *writer, enum ledger_cause cause);
 
+/* The memory of its stage. */
+const void *writer_stage(const struct writer *writer, size_t *ret_size);
+
 const struct counters *writer_counters(const struct writer *writer);

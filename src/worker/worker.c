@@ -18,6 +18,7 @@
 #include "ledger/ledger.h"
 #include "storage/quarantine.h"
 #include "storage/writer.h"
+#include "worker/bus_error.h"
 #include "worker/carry.h"
 #include "worker/confine.h"
 
@@ -511,9 +512,15 @@ static int open_writer(struct worker *worker)
 		    .works = on_storage_works,
 		    .user = worker },
 	};
+	const void *stage;
+	size_t size;
 	int r = writer_open(&worker->writer, &seat);
 
-	return r < 0 ? say_failure(worker, r, "open its stage", NULL) : 0;
+	if (r < 0)
+		return say_failure(worker, r, "open its stage", NULL);
+	stage = writer_stage(worker->writer, &size);
+	r = bus_error_acquit(stage, size, &heritage->record->leased);
+	return r < 0 ? say_failure(worker, r, "handle SIGBUS", NULL) : 0;
 }
 
 static int live(struct worker *worker)
