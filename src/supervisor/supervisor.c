@@ -29,8 +29,9 @@
 
 /* Twice a second: a worker silent for 2 s is found within half a second more. */
 static const uint64_t check_interval_us = 500000;
-/* What a stop may take from one sign of progress to the next. */
-static const uint64_t stop_extension_us = 30000000;
+/* What a stop may take from one sign of progress to the next: more than our own deadlines, by which
+ * a worker without any is ended, and followed. */
+static const uint64_t stop_extension_us = 90000000;
 
 struct supervisor {
 	const struct supervisor_seat *seat;
@@ -44,6 +45,7 @@ struct supervisor {
 	sd_event_source *report_source;
 	uint64_t checked_ns; /* when the workers were last looked at */
 	bool is_ready;
+	uint64_t settled; /* how far a stop had come when more time was asked for */
 	bool is_stopping;
 	bool wants_reload; /* once it is ready */
 	bool is_leaving;   /* another life goes on where this one stands */
@@ -245,11 +247,35 @@ static void on_group_ended(void *user)
 	(void)sd_event_exit(supervisor->event, 0);
 }
 
+/* Grows with each step that a stop comes nearer to its end. */
+static uint64_t settled_by(const struct supervisor *supervisor)
+{
+	const struct ledger *ledger = supervisor->premises.ledger;
+	struct counters total;
+	uint64_t gone = 0;
+
+	report_total(ledger, &total);
+	for (size_t i = 0; i < ledger_header(ledger)->slot_count; i++)
+		gone += atomic_load(&ledger_slot(ledger, i)->state) == STATE_GONE;
+	return total.value[COUNTER_WRITTEN] + total.value[COUNTER_DISCARDED] +
+	       total.value[COUNTER_FILES] + gone;
+}
+
+static void ask_for_time(struct supervisor *supervisor)
+{
+	uint64_t settled = settled_by(supervisor);
+
+	if (settled != supervisor->settled)
+		report_notify("EXTEND_TIMEOUT_USEC=%" PRIu64, stop_extension_us);
+	supervisor->settled = settled;
+}
+
 static void stop(struct supervisor *supervisor)
 {
 	const struct journal_about about = { 0 };
 
 	supervisor->is_stopping = true;
+	supervisor->settled = settled_by(supervisor);
 	update_state(supervisor);
 	report_notify("STOPPING=1\nSTATUS=writing what the rings hold");
 	journal_event(EVENT_STOPPING, &about, "stopping: writing what the rings hold");
@@ -348,7 +374,7 @@ static int on_check(sd_event_source *source, uint64_t usec, void *user)
 	(void)catalog_catch_up(&supervisor->premises.catalog);
 	tell_ready(supervisor);
 	if (supervisor->is_stopping)
-		report_notify("EXTEND_TIMEOUT_USEC=%" PRIu64, stop_extension_us);
+		ask_for_time(supervisor);
 	return again(source, check_interval_us);
 }
 
