@@ -3,6 +3,7 @@
 #include "base/exit.h"
 #include "base/json.h"
 #include "capture/device.h"
+#include "config/workers.h"
 #include "tool/sensors.h"
 #include "tool/verbs.h"
 
@@ -29,12 +30,38 @@ static void print_sentence(void *user, const char *sentence)
 	puts(sentence);
 }
 
+/* Of a sensor with this one interface. */
+static uint64_t workers_by_default(void)
+{
+	struct interface_config interface = { 0 };
+	struct config config = { .interfaces = &interface, .interface_count = 1 };
+
+	workers_settle(&config);
+	return interface.workers;
+}
+
+/* What the device does not say is left out. */
+static void print_sizes(const struct device_facts *facts)
+{
+	const uint64_t workers = workers_by_default();
+
+	if (facts->receive_queues > 0)
+		printf("; %" PRIu32 " receive queue%s, for %" PRIu64 " worker%s by default",
+		    facts->receive_queues, facts->receive_queues == 1 ? "" : "s", workers,
+		    workers == 1 ? "" : "s");
+	if (facts->ring_most > 0)
+		printf("; a receive ring of %" PRIu32 " of at most %" PRIu32 " descriptors",
+		    facts->ring_size, facts->ring_most);
+	printf("; %" PRIu64 " packets lost\n", facts->dropped);
+}
+
 static void print_text(const char *interface, const struct device_facts *facts)
 {
 	printf("%s: driver %s;", interface, facts->driver[0] ? facts->driver : "unknown");
 	for (int i = 0; i < DEVICE_FEATURE_COUNT_; i++)
 		printf(" %s %s%s", device_feature_name((enum device_feature)i),
-		    facts->feature[i] ? "on" : "off", i + 1 < DEVICE_FEATURE_COUNT_ ? "," : "\n");
+		    facts->feature[i] ? "on" : "off", i + 1 < DEVICE_FEATURE_COUNT_ ? "," : "");
+	print_sizes(facts);
 	/* One worker: how many there will be is the configuration's to say. */
 	device_advise(facts, 1, print_sentence, NULL);
 }
@@ -72,6 +99,19 @@ static int look(const char *interface, struct device_facts *ret_facts)
 	return device_look(&(struct place) { namespace, territory, at + 1 }, ret_facts);
 }
 
+static const char *reason_of(const char *interface, int error)
+{
+	const char *at = strchr(interface, '@');
+
+	if (error == -ENODEV && strcmp(at ? at + 1 : interface, INTERFACE_ANY) == 0)
+		return "that is all interfaces; one by its name";
+	if (error == -ENODEV)
+		return "no such interface; `ip link` names those there are";
+	if (error == -EPERM)
+		return "it needs CAP_SYS_ADMIN to enter another network namespace";
+	return strerror(-error);
+}
+
 static int check_interface(const struct sensors_request *request)
 {
 	struct device_facts facts;
@@ -79,9 +119,7 @@ static int check_interface(const struct sensors_request *request)
 
 	if (r < 0) {
 		fprintf(stderr, "fancap: %s: cannot look at it: %s\n", request->interface,
-		    r == -ENODEV  ? "no such interface; `ip link` names those there are"
-		    : r == -EPERM ? "it needs CAP_SYS_ADMIN to enter another network namespace"
-				  : strerror(-r));
+		    reason_of(request->interface, r));
 		return exit_status_of(STEP_CAPTURE, r);
 	}
 	if (request->json)

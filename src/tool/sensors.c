@@ -64,9 +64,13 @@ int sensors_parse(struct sensors_request *ret_request, int argc, char **argv)
 	}
 	if (optind < argc)
 		request.sensor = argv[optind++];
-	if (request.interface &&
-	    (request.sensor || request.config || strcmp(argv[0], "check") != 0)) {
+	if (request.interface && strcmp(argv[0], "check") != 0) {
 		fprintf(stderr, "fancap: %s: --interface is for `fancap check` alone\n", argv[0]);
+		return EX_USAGE;
+	}
+	if (request.interface && (request.sensor || request.config)) {
+		fprintf(stderr, "fancap: %s: takes a configuration or --interface, and not both\n",
+		    argv[0]);
 		return EX_USAGE;
 	}
 	if (optind < argc || (request.sensor && request.config)) {
