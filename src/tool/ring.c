@@ -15,6 +15,7 @@
 #include "tool/verbs.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <linux/if_ether.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -142,8 +143,8 @@ static int check_options(const struct options *options)
 		return complain("takes one SENSOR or --config FILE");
 	if (has_file && has_numbers(options))
 		return complain("takes a configuration or numbers, and not both");
-	if (options->measures && options->suggests)
-		return complain("takes one of --measure and --suggest");
+	if (options->measures && (options->suggests || options->tries))
+		return complain("--measure goes with neither --suggest nor --try");
 	if (options->seconds && !options->measures)
 		return complain("--seconds is for --measure");
 	if (!options->rate != !options->packet_size)
@@ -201,6 +202,27 @@ static int status_of(const struct ring_config *ring)
 	return EX_CONFIG;
 }
 
+/* Whether a ring of what was given could do at all, whatever memory it gets.  Logs. */
+static bool is_possible(const struct ring_report *report, const struct options *options)
+{
+	struct ring_config least = report->ring;
+	struct geometry geometry;
+	const struct geometry_rule *rule;
+
+	/* Of as many blocks as a ring has at least. */
+	least.memory = 2 * least.block_size;
+	if (geometry_plan(&geometry, &least, &rule) < 0)
+		return status_of(&least) == 0;
+	if (options->ring.block_size == 0 ||
+	    geometry_largest_frame(&geometry, report->load.link_header) >= options->packet_size)
+		return true;
+	fprintf(stderr,
+	    "fancap: ring: --packet-size %" PRIu64 ": is more than a block of %" PRIu64
+	    " bytes takes; a larger --block-size, or none\n",
+	    options->packet_size, least.block_size);
+	return false;
+}
+
 static int suggest(const struct options *options, struct ring_report *report)
 {
 	const struct capacity_wish wish = {
@@ -213,6 +235,9 @@ static int suggest(const struct options *options, struct ring_report *report)
 	report->gap_ns = options->gap;
 	if (capacity_suggest(&report->ring, &wish) == 0)
 		return 0;
+	/* What is wrong with any ring is told first. */
+	if (!is_possible(report, options))
+		return EX_CONFIG;
 	fputs("fancap: ring: no ring lasts so long; a shorter --gap, more --workers, or a longer "
 	      "--retire-timeout\n",
 	    stderr);
