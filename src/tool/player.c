@@ -322,26 +322,33 @@ static bool is_in_vain(struct player *player, const struct playlist_entry *entry
 	return was_in_vain;
 }
 
+/* The first counts: what is seen later follows from it. */
+static void note(struct player *player, int result)
+{
+	if (result < 0 && result != -EINTR && player->failure == 0)
+		player->failure = result;
+}
+
 int player_run(struct player *player, struct playlist *playlist)
 {
 	struct playlist_entry entry;
-	int r, last = 0;
+	int r;
 
 	while ((r = playlist_next(playlist, &entry)) > 0) {
 		r = is_in_vain(player, &entry) ? 1 : play_one(player, &entry);
-		if (r != 0)
+		if (r != 0) {
+			note(player, r);
 			break;
+		}
 	}
 	if (player->plan.transmit) {
-		last = hand_over(player);
+		note(player, hand_over(player));
 		drain(player);
 	}
 	settle(player);
 	if (player->failure < 0)
 		return player->failure;
-	if (r >= 0)
-		r = last;
-	return r == -EINTR ? 0 : r;
+	return r == -EINTR ? 0 : LEAST(r, 0);
 }
 
 int player_is_stopped(void *context)
@@ -361,8 +368,7 @@ int player_wait_for(void *context, int fd)
 	};
 	int r = player->plan.transmit ? hand_over(player) : 0;
 
-	if (r < 0 && r != -EINTR)
-		player->failure = r;
+	note(player, r);
 	if (r < 0)
 		return -EINTR;
 	(void)poll(both, COUNT_OF(both), -1);

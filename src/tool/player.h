@@ -41,7 +41,7 @@ struct player {
 	uint64_t sent_before; /* that, */
 	uint64_t stuck_at;    /* when the kernel last took nothing, and since when; */
 	uint64_t stuck_since; /* 0: it takes */
-	int failure; /* of the ring while bytes were waited for, and so none of the file's */
+	int failure;          /* of the ring, and so none of a file's */
 	uint64_t started, now, looked; /* looked: when the stop was last asked for */
 	uint64_t shown;                /* when the progress was */
 	const char *warned;            /* the recording that was last warned of */
@@ -50,8 +50,9 @@ struct player {
 void player_begin(struct player *player, const struct player_plan *plan);
 
 /*
- * Play.  Logs.  Returns 0, also where it was stopped or had its fill, or the negative errno of what
- * ended it: -ENETDOWN, -ENXIO, or the list's.
+ * Play.  Logs, but for the failure of the ring.  Returns 0, also where it was stopped or had its
+ * fill, or the negative errno of what ended it: the ring's, such as -ENETDOWN or -ENXIO, or the
+ * list's.
  */
 int player_run(struct player *player, struct playlist *playlist);
 

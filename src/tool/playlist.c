@@ -63,8 +63,12 @@ static int begin_recording(struct playlist *playlist)
 	/* A pipe by name would else be waited for here, where nobody could end that. */
 	playlist->fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
 					      : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (playlist->fd < 0)
-		return log_failure(-errno, "%s: cannot open it", name_of(path));
+	if (playlist->fd < 0) {
+		int r = log_failure(-errno, "%s: cannot open it", name_of(path));
+
+		/* A socket, or a device that has no driver: it is there, and no file. */
+		return r == -ENXIO || r == -ENODEV ? -ENOENT : r;
+	}
 	if (reader_open(&playlist->reader, playlist->fd) < 0)
 		return log_failure(-ENOMEM, "%s: cannot read it", name_of(path));
 	reader_on_wait(playlist->reader, playlist->plan.wait, playlist->plan.context);

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "capture/link.h"
 #include "capture/socket.h"
+#include "config/config.h"
 #include "tool/player.h"
 #include "tool/verbs.h"
 
@@ -234,11 +235,18 @@ static int look_at_interface(const char *name, struct refusal_limits *ret_limits
 	struct link_state link;
 	int r = socket_interface(PLACE_OF(name), &link);
 
+	if (strcmp(name, INTERFACE_ANY) == 0) {
+		log_line(LOG_ERR, "%s: is all interfaces; one by its name", name);
+		return -EOPNOTSUPP;
+	}
 	if (r == 0 && !link.is_up)
 		r = -ENETDOWN;
-	if (r == 0 && link_type_of(link.arphrd, &ret_limits->link_type) < 0)
-		return log_failure(
-		    -EOPNOTSUPP, "%s: is of a type (%u) that is not known", name, link.arphrd);
+	if (r == 0 && link_type_of(link.arphrd, &ret_limits->link_type) < 0) {
+		log_line(LOG_ERR,
+		    "%s: no recorded packet can be sent out of its type of link (ARPHRD_ %u)", name,
+		    link.arphrd);
+		return -EOPNOTSUPP;
+	}
 	if (r == -ENETDOWN)
 		log_line(LOG_ERR, "%s: is down; ip link set %s up", name, name);
 	else if (r < 0)
@@ -366,9 +374,11 @@ static int play(const struct options *options, struct player *player)
 	/* Who stopped it while files were read into memory gets the summary, too. */
 	if (r == 0 || r == -EINTR) {
 		r = r == 0 ? player_run(player, playlist) : 0;
-		if (r == -ENETDOWN || r == -ENXIO)
+		if (player->failure == -ENETDOWN || player->failure == -ENXIO)
 			log_line(LOG_ERR, "%s: went %s while packets were sent", options->interface,
-			    r == -ENXIO ? "away" : "down");
+			    player->failure == -ENXIO ? "away" : "down");
+		else if (player->failure < 0)
+			log_failure(player->failure, "%s: cannot send", options->interface);
 		if (options->json)
 			print_json(&player->counts, options->dry_run);
 		else
