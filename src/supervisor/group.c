@@ -233,6 +233,15 @@ static void group_reset(struct group *group)
 	set_state(group, STATE_WAITING);
 }
 
+static void begin_on_return(struct group *group)
+{
+	const struct journal_about about = { .interface = group->interface->name };
+
+	if (group_begin(group) > 0)
+		journal_event(EVENT_INTERFACE_BACK, &about, "%s: is up, capture begins",
+		    group->interface->name);
+}
+
 void group_look_for_end(struct group *group)
 {
 	if (!group_has_ended(group))
@@ -243,7 +252,7 @@ void group_look_for_end(struct group *group)
 	} else if (group->is_gone) {
 		group_reset(group);
 		/* It may be back under its name already. */
-		(void)group_begin(group);
+		begin_on_return(group);
 	}
 }
 
@@ -483,9 +492,8 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 	if (ifindex == group->link.ifindex || !group->has_begun)
 		group->is_down = change != LINK_IS_UP;
 	if (!group->has_begun) {
-		if (change == LINK_IS_UP && group_begin(group) > 0)
-			journal_event(
-			    EVENT_INTERFACE_BACK, &about, "%s: is up, capture begins", name);
+		if (change == LINK_IS_UP)
+			begin_on_return(group);
 		return;
 	}
 	if (change != LINK_IS_GONE && ifindex == group->link.ifindex)
