@@ -4,19 +4,27 @@
  * for byte as it was sent.  One object of JSON on stdout; exit 1 where anything is wrong.
  *
  * The worker of a file is that of --worker before it, else the number before the date in its name.
+ *
+ * With --state=FILE what was found before is in FILE, and what is found now is added: files may be
+ * checked as they come.
  */
 #include "support/numbered.h"
 #include "support/pcap_file.h"
 
 #include "base/array.h"
+#include "base/cleanup.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
 	WORKERS_MAX = 256,
@@ -55,10 +63,12 @@ struct check {
 	bool nanoseconds;
 	bool any_resolution;
 	int worker; /* of the files that follow, or ANY: by their names */
+	const char *state;
 	struct file *files;
 	size_t file_count;
 
-	uint8_t *found;       /* a bit for each number of the plan */
+	uint8_t *found; /* a bit for each number of the plan */
+	size_t found_size;
 	uint16_t *flow_owner; /* worker + 1 of each flow */
 	uint8_t *flow_split;
 	uint64_t workers[WORKERS_MAX];
@@ -80,7 +90,7 @@ static int usage(void)
 	    "usage: check_numbered " NUMBERED_OPTIONS_HELP
 	    "\n  [--missing=N|any] [--only-flow=N] [--snaplen=N] [--ordered] [--whole-flows]\n"
 	    "  [--microseconds] [--any-resolution] [--worker=N]\n"
-	    "  [--cooked=IFINDEX:ARPHRD:DIRECTION] FILE...\n");
+	    "  [--cooked=IFINDEX:ARPHRD:DIRECTION] [--state=FILE] FILE...\n");
 
 	return 64;
 }
@@ -172,6 +182,9 @@ static int take_own(struct check *check, int option)
 		return 0;
 	case '8':
 		return parse_cooked(optarg, &check->cooked);
+	case '0':
+		check->state = optarg;
+		return 0;
 	default:
 		return numbered_option(&check->plan, option, optarg);
 	}
@@ -189,6 +202,7 @@ static int parse(int argc, char **argv, struct check *check)
 		{ "any-resolution", no_argument, NULL, '9' },
 		{ "worker", required_argument, NULL, '7' },
 		{ "cooked", required_argument, NULL, '8' },
+		{ "state", required_argument, NULL, '0' },
 		NUMBERED_OPTIONS,
 		{ NULL, 0, NULL, 0 },
 	};
@@ -256,6 +270,11 @@ static bool is_equal(const struct check *check, const struct pcap_record *record
 	       memcmp(record->bytes, frame, captured) == 0;
 }
 
+static bool was_found(const struct check *check, uint64_t bit)
+{
+	return check->found[bit / 8] & 1 << bit % 8;
+}
+
 static void check_record(
     struct check *check, const struct pcap_record *record, const struct file *file, uint64_t *last)
 {
@@ -276,7 +295,7 @@ static void check_record(
 	if (!is_equal(check, record, number))
 		check->damaged++;
 	bit = number - check->plan.first;
-	if (check->found[bit / 8] & 1 << bit % 8)
+	if (was_found(check, bit))
 		check->doubled++;
 	check->found[bit / 8] |= (uint8_t)(1 << bit % 8);
 	/* One sender: the ring's order is that of the numbers. */
@@ -353,13 +372,20 @@ static void check_sequence(struct check *check)
 	}
 }
 
+/* Also what earlier calls found, when they did not know yet how many there would be. */
+static void count_beyond(struct check *check)
+{
+	for (uint64_t bit = check->plan.count; bit < check->found_size * 8; bit++)
+		check->unexpected += was_found(check, bit);
+}
+
 static void count_missing(struct check *check)
 {
 	for (uint64_t bit = 0; bit < check->plan.count; bit++) {
 		if (!is_expected(check, check->plan.first + bit))
 			continue;
 		check->expected++;
-		if (!(check->found[bit / 8] & 1 << bit % 8))
+		if (!was_found(check, bit))
 			check->missing++;
 	}
 }
@@ -415,6 +441,27 @@ static int print_verdict(const struct check *check)
 	return fault;
 }
 
+/* Of a file that goes on from one call to the next, or of this one alone. */
+static int open_found(struct check *check)
+{
+	int kind = check->state ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
+	CLEANUP(close_at)
+	int fd = check->state ? open(check->state, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+	struct stat status = { .st_size = 0 };
+
+	check->found_size = check->plan.count / 8 + 1;
+	if (check->state) {
+		if (fd < 0 || fstat(fd, &status) < 0)
+			return -errno;
+		if ((size_t)status.st_size >= check->found_size)
+			check->found_size = (size_t)status.st_size;
+		else if (ftruncate(fd, (off_t)check->found_size) < 0)
+			return -errno;
+	}
+	check->found = mmap(NULL, check->found_size, PROT_READ | PROT_WRITE, kind, fd, 0);
+	return check->found == MAP_FAILED ? -errno : 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct check check = {
@@ -428,19 +475,19 @@ int main(int argc, char **argv)
 	check.files = calloc((size_t)argc, sizeof(*check.files));
 	if (check.files == NULL || parse(argc, argv, &check) < 0)
 		return usage();
-	check.found = calloc(check.plan.count / 8 + 1, 1);
 	check.flow_owner = calloc(check.plan.flows, sizeof(*check.flow_owner));
 	check.flow_split = calloc(check.plan.flows, 1);
-	if (check.found == NULL || check.flow_owner == NULL || check.flow_split == NULL)
+	if (open_found(&check) < 0 || check.flow_owner == NULL || check.flow_split == NULL)
 		return 71;
 
 	for (size_t i = 0; i < check.file_count; i++)
 		check_file(&check, &check.files[i]);
 	check_sequence(&check);
 	count_missing(&check);
+	count_beyond(&check);
 
+	munmap(check.found, check.found_size);
 	free(check.files);
-	free(check.found);
 	free(check.flow_owner);
 	free(check.flow_split);
 

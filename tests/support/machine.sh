@@ -9,10 +9,13 @@
 #   $machine  where the machine lives, gone at the end
 . "${srcdir:-.}/tests/support/namespaces.sh"
 
+helpers=() # processes outside of it
+
 leave() {
 	local status=$?
 
 	trap - EXIT
+	[ ${#helpers[@]} = 0 ] || kill -KILL "${helpers[@]}" 2>/dev/null
 	"$machine_program" stop "$machine"
 	if [ -n "${FANCAP_TEST_KEEP:-}" ]; then
 		echo "kept: $work $machine"
@@ -98,6 +101,32 @@ status_of() { # SENSOR FILTER
 
 status() {
 	status_of x "$1"
+}
+
+running() { # [SENSOR]
+	[ "$(status_of "${1:-x}" '.state, (.workers[] | .state)' | sort -u)" = running ]
+}
+
+active_again() { # OLD-PID [SENSOR]
+	local pid
+
+	pid=$(show MainPID "${2:-x}")
+	[ "${pid:-0}" -gt 0 ] && [ "$pid" != "$1" ] && shows ActiveState active "${2:-x}"
+}
+
+restart() { # [SENSOR]
+	local before
+
+	before=$(show MainPID "${1:-x}")
+	inside systemctl restart "fancapd@${1:-x}" && active_again "$before" "${1:-x}"
+}
+
+kill_supervisor() { # [SENSOR]
+	local before
+
+	before=$(show MainPID "${1:-x}")
+	signal_inside KILL "$before"
+	wait_until 20 active_again "$before" "${1:-x}"
 }
 
 # journal EVENT [FILTER]: the entries of a kind, one object a line.

@@ -2,6 +2,9 @@
 /*
  * Sends numbered frames out of an interface, or writes them to a pcap file, at a rate.  The last
  * line on stdout is an object of JSON with what was sent.
+ *
+ * SIGTERM ends it before the count is reached.  What a pause by SIGSTOP held up is not caught up
+ * with: from SIGCONT on the rate is what it was.
  */
 #include "support/numbered.h"
 
@@ -11,6 +14,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/virtio_net.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +137,37 @@ static struct sender_frame make_frame(
 	return (struct sender_frame) { slot->offload, sizeof(slot->offload) + length };
 }
 
+/* Of this process, since a handler is given nothing else. */
+static volatile sig_atomic_t must_end, was_paused;
+
+static void on_signal(int number)
+{
+	if (number == SIGCONT)
+		was_paused = 1;
+	else
+		must_end = 1;
+}
+
+static void listen_to_signals(void)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGCONT, &action, NULL);
+}
+
+/* The instant of the frames that come now; the start is moved by what a pause took. */
+static uint64_t due_ns(uint64_t *start, uint64_t done, uint64_t rate)
+{
+	uint64_t after = (uint64_t)((double)done * (double)NSEC_PER_SEC / (double)rate);
+
+	if (was_paused) {
+		was_paused = 0;
+		*start = clock_monotonic_ns() - after;
+	}
+	return *start + after;
+}
+
 static int send_all(const struct options *options, struct sender *sender)
 {
 	const struct numbered_plan *plan = &options->plan;
@@ -144,15 +179,14 @@ static int send_all(const struct options *options, struct sender *sender)
 
 	if (batch > SENDER_BATCH_MAX)
 		batch = SENDER_BATCH_MAX;
-	for (uint64_t done = 0; r == 0 && done < plan->count;) {
+	for (uint64_t done = 0; r == 0 && done < plan->count && !must_end;) {
 		struct sender_frame frames[SENDER_BATCH_MAX];
 		uint64_t count = plan->count - done < batch ? plan->count - done : batch;
 
 		for (uint64_t i = 0; i < count; i++)
 			frames[i] = make_frame(options, plan->first + done + i, &slots[i]);
 		if (options->rate > 0)
-			sender_sleep_until(start + (uint64_t)((double)done * (double)NSEC_PER_SEC /
-							      (double)options->rate));
+			sender_sleep_until(due_ns(&start, done, options->rate));
 		r = sender_send(sender, frames, count);
 		done += count;
 	}
@@ -172,6 +206,7 @@ static int send_out(const struct options *options)
 		r = sender_pin((unsigned int)options->cpu);
 	if (r < 0)
 		return r;
+	listen_to_signals();
 	prctl(PR_SET_TIMERSLACK, 1);
 	r = send_all(options, &sender);
 	printf("{\"sent\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"retries\":%" PRIu64
