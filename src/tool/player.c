@@ -97,12 +97,17 @@ static void wait_for_room(struct player *player, uint64_t *nap)
 
 static void give_up(struct player *player)
 {
+	const char *interface = player->plan.interface;
+
 	if (!player->has_given_up)
 		log_line(LOG_WARNING,
-		    "%s: takes nothing, though nothing of ours is on its way: its queueing "
-		    "discipline or a filter (tc -s qdisc show dev %s) refuses packets, which are "
-		    "counted as refused by the kernel; --bypass goes around it",
-		    player->plan.interface, player->plan.interface);
+		    "%s: takes nothing, though nothing of ours is on its way: %s %s) refuses "
+		    "packets, which are counted as refused by the kernel%s",
+		    interface,
+		    player->plan.bypass
+			? "the device (ip -s link show"
+			: "its queueing discipline or a filter (tc -s qdisc show dev",
+		    interface, player->plan.bypass ? "" : "; --bypass goes around it");
 	player->has_given_up = true;
 	player->sent_before = transmit_counts(player->plan.transmit)->sent;
 	transmit_refuse(player->plan.transmit);

@@ -16,6 +16,7 @@ struct player_plan {
 	struct pace_plan pace;
 	uint64_t limit;            /* packets to send; 0: all */
 	struct transmit *transmit; /* NULL: judge only */
+	bool bypass;               /* as it was opened */
 	int fd;                    /* its socket */
 	int stop_fd;               /* readable where the playing is to end; stays so */
 	bool has_progress;         /* on stderr */

@@ -398,6 +398,7 @@ static int replay(const struct options *options)
 		.interface = options->interface,
 		.pace = options->pace,
 		.limit = options->limit,
+		.bypass = options->bypass,
 		.has_progress = isatty(STDERR_FILENO),
 	};
 	struct player player;
