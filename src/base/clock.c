@@ -20,7 +20,7 @@ uint64_t clock_monotonic_ns(void)
 
 uint64_t clock_utc_ns(void)
 {
-	return read_clock(CLOCK_REALTIME);
+	return clock_as_set(read_clock(CLOCK_REALTIME));
 }
 
 void clock_text(char text[CLOCK_TEXT_LENGTH], uint64_t utc_ns)

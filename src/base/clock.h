@@ -17,6 +17,13 @@ uint64_t clock_monotonic_ns(void);
 /* CLOCK_REALTIME, since the epoch: for names of files, and what people read. */
 uint64_t clock_utc_ns(void);
 
+#ifdef WITH_FAULT_POINTS
+/* As a test has set it, for its own daemon alone (tests/support/set_clock.c). */
+uint64_t clock_as_set(uint64_t utc_ns);
+#else
+#define clock_as_set(utc_ns) (utc_ns)
+#endif
+
 enum { CLOCK_TEXT_LENGTH = 48 };
 
 /* A time of clock_utc_ns() as ISO 8601 in UTC, with nanoseconds. */

@@ -37,6 +37,7 @@ enum event {
 	EVENT_FILE_REPAIRED,
 	EVENT_FILE_LEFT,
 	EVENT_GAP,
+	EVENT_CLOCK_STEP,
 	EVENT_COUNT_,
 };
 
@@ -46,7 +47,7 @@ struct journal_about {
 	const uint32_t *worker;
 	const char *file;
 	const char *cause;
-	const char *from, *until; /* of a gap, as clock_text() writes them */
+	const char *from, *until; /* of a gap or a step, as clock_text() has them */
 	const uint64_t *packets, *bytes, *drops, *drops_total, *discards, *freezes;
 	const uint64_t *block, *waiting; /* a ring block's number; blocks that wait */
 };

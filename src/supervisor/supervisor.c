@@ -9,6 +9,7 @@
 #include "capture/geometry.h"
 #include "capture/link.h"
 #include "config/workers.h"
+#include "supervisor/clock_watch.h"
 #include "supervisor/deadlines.h"
 #include "supervisor/group.h"
 #include "supervisor/interfaces.h"
@@ -45,6 +46,7 @@ struct supervisor {
 	sd_event_source *report_source;
 	uint64_t checked_ns; /* when the workers were last looked at */
 	bool is_ready;
+	struct clock_watch clock;
 	uint64_t settled; /* how far a stop had come when more time was asked for */
 	bool is_stopping;
 	bool wants_reload; /* once it is ready */
@@ -370,6 +372,7 @@ static int on_check(sd_event_source *source, uint64_t usec, void *user)
 		for (size_t i = 0; i < supervisor->config->interface_count; i++)
 			deadlines_check(&supervisor->groups[i], now_ns);
 	supervisor->checked_ns = now_ns;
+	clock_watch_look(&supervisor->clock);
 	interfaces_check(supervisor->interfaces);
 	(void)catalog_catch_up(&supervisor->premises.catalog);
 	tell_ready(supervisor);
