@@ -373,6 +373,14 @@ static void check_timestamp(struct config_faults *faults, const struct config *c
 	}
 }
 
+/* The kernel refuses it, and says no more than that. */
+static void check_rollover(struct config_faults *faults, const struct fanout_config *fanout)
+{
+	if (fanout->mode == FANOUT_ROLLOVER && fanout->rollover)
+		config_faults_add(faults, "fanout.rollover", NULL,
+		    "is what fanout.mode: rollover does by itself; false, or another mode");
+}
+
 static void check_program(struct config_faults *faults, const struct fanout_config *fanout)
 {
 	static const char *const key = "fanout.program";
@@ -394,6 +402,7 @@ static void check_program(struct config_faults *faults, const struct fanout_conf
 void faults_check_config(struct config_faults *faults, const struct config *config)
 {
 	check_program(faults, &config->fanout);
+	check_rollover(faults, &config->fanout);
 	check_timestamp(faults, config);
 	check_stage(faults, config);
 	check_directory(faults, config->output.directory);

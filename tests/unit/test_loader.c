@@ -167,6 +167,8 @@ static const struct {
 	    ":1:34: interfaces[1].name: any is there twice" },
 	{ "interfaces: [{name: e}, {name: any}]\n",
 	    ":1:32: interfaces[1].name: any takes all interfaces in, and e would be" },
+	{ "interfaces: [{name: e}]\nfanout: {mode: rollover, rollover: true}\n",
+	    ":2:36: fanout.rollover: is what fanout.mode: rollover does" },
 	{ "interfaces: [{name: any}]\ncapture: {timestamp: hardware}\n",
 	    ":2:22: capture.timestamp: hardware is a device's own clock, and any is all" },
 	{ "interfaces: [{name: e}, {name: any, namespace: red}]\ncapture: {timestamp: hardware}\n",
