@@ -160,8 +160,9 @@ static void tell_started(const struct supervisor *supervisor, const struct group
 	if (geometry_plan(&geometry, &config->ring, &rule) == 0)
 		geometry_describe(&geometry, link_header_received(group->link.link_type), ring);
 	journal_event(EVENT_STARTED, &about,
-	    "%s: %zu workers capture to %s, each with a ring of its own: %s",
-	    group->interface->name, group->count, config->output.directory, ring);
+	    "%s: %zu worker%s to %s, each with a ring of its own: %s", group->interface->name,
+	    group->count, group->count == 1 ? " captures" : "s capture", config->output.directory,
+	    ring);
 }
 
 static void fail(struct supervisor *supervisor, int error)
