@@ -229,7 +229,7 @@ int ledger_open(struct ledger **ret_ledger, int directory)
 	return open_existing(ret_ledger, directory, O_RDONLY, PROT_READ);
 }
 
-static bool is_of_shape(const struct ledger *ledger, const struct ledger_shape *shape)
+bool ledger_is_of_shape(const struct ledger *ledger, const struct ledger_shape *shape)
 {
 	const struct ledger_header *header = ledger_header(ledger);
 	const struct ledger_header planned = plan(shape);
@@ -263,7 +263,7 @@ int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_
 
 	if (r < 0)
 		return r == -EPERM ? -EBADMSG : r;
-	if (!is_of_shape(ledger, shape))
+	if (!ledger_is_of_shape(ledger, shape))
 		return -ESTALE;
 	*ret_ledger = TAKE(ledger);
 	return 0;

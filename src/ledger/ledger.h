@@ -226,6 +226,9 @@ int ledger_open(struct ledger **ret_ledger, int directory);
  */
 int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape);
 
+/* Whether it is what ledger_create() would make: also in its terms, and in who has which slot. */
+bool ledger_is_of_shape(const struct ledger *ledger, const struct ledger_shape *shape);
+
 /*
  * Keep it out of the swap.  The kernel clears its statistics as it copies them here: a copy that
  * had to wait for the swap, and was ended there by SIGKILL, would have lost them.  One lock, the

@@ -237,25 +237,63 @@ static struct ledger_terms terms_of(const struct config *config)
 	};
 }
 
-static int open_ledger(struct premises *premises, const struct config *config, const char *path,
-    enum premises_start start)
+void premises_recall(struct config *config, const struct ledger_header *header)
 {
-	CLEANUP(free_at)
-	struct ledger_shape_interface *interfaces =
-	    calloc(config->interface_count, sizeof(*interfaces));
-	struct ledger_shape shape = {
+	const struct ledger_terms *terms = &header->terms;
+
+	config->ring.memory = terms->ring_memory;
+	config->ring.block_size = terms->block_size;
+	config->ring.retire_timeout = terms->retire_timeout_ns;
+	config->output.stage = terms->stage_size;
+	config->capture.snaplen = terms->snaplen;
+	config->output.resolution = (unsigned int)terms->resolution;
+	config->capture.link = (unsigned int)terms->link;
+	config->capture.timestamp = (unsigned int)terms->timestamp;
+	config->capture.promiscuous = terms->promiscuous != 0;
+	config->fanout.mode = (unsigned int)terms->fanout;
+	config->fanout.rollover = terms->rollover != 0;
+}
+
+/* `interfaces` has room for all of them, and is the shape's from here on. */
+static struct ledger_shape shape_of(
+    const struct config *config, struct ledger_shape_interface *interfaces)
+{
+	for (size_t i = 0; i < config->interface_count; i++)
+		interfaces[i] = (struct ledger_shape_interface) { config->interfaces[i].name,
+			(size_t)config->interfaces[i].workers };
+	return (struct ledger_shape) {
 		.sensor = config->sensor,
 		.interface_count = config->interface_count,
 		.interfaces = interfaces,
 		.output = config->output.directory,
 		.terms = terms_of(config),
 	};
+}
+
+bool premises_fit(const struct ledger *ledger, const struct config *config)
+{
+	CLEANUP(free_at)
+	struct ledger_shape_interface *interfaces =
+	    calloc(config->interface_count, sizeof(*interfaces));
+	struct ledger_shape shape;
+
+	if (!interfaces)
+		return false;
+	shape = shape_of(config, interfaces);
+	return ledger_is_of_shape(ledger, &shape);
+}
+
+static int open_ledger(struct premises *premises, const struct config *config, const char *path,
+    enum premises_start start)
+{
+	CLEANUP(free_at)
+	struct ledger_shape_interface *interfaces =
+	    calloc(config->interface_count, sizeof(*interfaces));
+	struct ledger_shape shape;
 
 	if (!interfaces)
 		return log_failure(-ENOMEM, "cannot plan the ledger");
-	for (size_t i = 0; i < config->interface_count; i++)
-		interfaces[i] = (struct ledger_shape_interface) { config->interfaces[i].name,
-			(size_t)config->interfaces[i].workers };
+	shape = shape_of(config, interfaces);
 	return settle_ledger(premises, &shape, path, start);
 }
 
@@ -281,7 +319,8 @@ int premises_open(struct premises *ret_premises, const struct config *config,
 
 	allow_descriptors();
 	*ret_step = STEP_PLAN;
-	r = check_memory(config);
+	/* What is gone on with has its memory already, and no more is free than beside that. */
+	r = start == PREMISES_GO_ON ? 0 : check_memory(config);
 	if (r >= 0) {
 		*ret_step = STEP_OUTPUT;
 		r = open_output(&premises, config->output.directory);

@@ -46,6 +46,12 @@ int premises_stage(
 /* What sockets and files are made by has changed: who adopts the ledger must know. */
 void premises_enter_terms(const struct premises *premises, const struct config *config);
 
+/* Whether a ledger is one that a start with this configuration would go on with. */
+bool premises_fit(const struct ledger *ledger, const struct config *config);
+
+/* Put into a configuration what a ledger was made by: its terms. */
+void premises_recall(struct config *config, const struct ledger_header *header);
+
 /* Remove a stage whose content is in the file, or that never held any. */
 void premises_remove_stage(
     const struct premises *premises, const char *interface, unsigned int worker);

@@ -17,6 +17,7 @@
 #include "supervisor/keeper.h"
 #include "supervisor/manager.h"
 #include "supervisor/legacy.h"
+#include "supervisor/predecessor.h"
 #include "supervisor/premises.h"
 #include "supervisor/report.h"
 
@@ -570,6 +571,9 @@ int supervisor_run(const struct supervisor_seat *seat)
 
 	workers_settle(seat->config);
 	r = keeper_open(&supervisor.keeper);
+	if (r >= 0)
+		predecessor_drain(&(struct predecessor_seat) {
+		    seat->config, seat->runtime_directory, supervisor.keeper, seat->run });
 	if (r >= 0)
 		r = premises_open(&supervisor.premises, seat->config, seat->runtime_directory,
 		    keeper_count(supervisor.keeper) > 0 ? PREMISES_GO_ON : PREMISES_ANEW, &step);
