@@ -2,7 +2,8 @@
 /*
  * Makes a tun device that calls itself of any ARPHRD_ type, for links that no driver here makes;
  * says "ready"; and lets packets of one protocol arrive on it, each a number in eight bytes behind
- * what is given, as often as a line with a count comes on stdin.  It goes with this process.
+ * what is given, as often as a line with a count comes on stdin; where that is below 0, so many get
+ * lost in the driver.  The device goes with this process.
  *
  *   send_tun --name=NAME --arphrd=N --protocol=HEX [--bytes=HEX]
  */
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { BYTES_MOST = 1400, NUMBER = 8 };
@@ -107,6 +109,28 @@ static int send_packets(int fd, const struct options *options, uint64_t *number,
 	return 0;
 }
 
+/* Each from where no memory is: the driver has to drop it. */
+static int lose_packets(int fd, uint64_t count)
+{
+	struct tun_pi about = { 0 };
+	const struct iovec parts[] = {
+		{ &about, sizeof(about) },
+		/* The first page is the kernel's to keep empty. */
+		{ (void *)1, 100 },
+	};
+
+	for (; count > 0; count--)
+		if (writev(fd, parts, 2) >= 0 || errno != EFAULT)
+			return -EIO;
+	return 0;
+}
+
+static int obey(int fd, const struct options *options, uint64_t *number, long long count)
+{
+	return count < 0 ? lose_packets(fd, (uint64_t)-count)
+			 : send_packets(fd, options, number, (uint64_t)count);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { .arphrd = 0xfffe, .protocol = 0x0800 };
@@ -121,7 +145,7 @@ int main(int argc, char **argv)
 		puts("ready");
 	fflush(stdout);
 	while (r >= 0 && fgets(line, sizeof(line), stdin)) {
-		r = send_packets(fd, &options, &number, strtoull(line, NULL, 10));
+		r = obey(fd, &options, &number, strtoll(line, NULL, 10));
 		puts("sent");
 		fflush(stdout);
 	}
