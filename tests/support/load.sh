@@ -63,7 +63,7 @@ take_in() {
 	[ -e "$work/out/catalog.jsonl" ] || return
 	while read -r name; do
 		taken=$((taken + 1))
-		if verdict=$("$tools/check_numbered" --count=$load_most "${load_plan[@]}" --missing=any \
+		if verdict=$("$tools/check_numbered" --count=$load_most "${load_plan[@]}" --any-resolution --missing=any \
 			--state="$work/found" "$work/out/$name" 2>&1); then
 			truncate --size=0 "$work/out/$name"
 		else
@@ -92,7 +92,7 @@ begin_collecting() {
 end_collecting() {
 	touch "$work/ended"
 	wait "$collector"
-	found=$("$tools/check_numbered" --count="$sent" "${load_plan[@]}" --missing=any --state="$work/found")
+	found=$("$tools/check_numbered" --count="$sent" "${load_plan[@]}" --any-resolution --missing=any --state="$work/found")
 	echo "found: $found"
 }
 
