@@ -60,7 +60,11 @@ static int parse_options(struct options *options, int argc, char **argv)
 	}
 	if (optind == argc && options->config)
 		return -1;
-	fprintf(stderr, "fancapd: takes --config FILE, and nothing without a --; see --help\n");
+	if (optind < argc)
+		fprintf(
+		    stderr, "fancapd: %s: there is no such argument; see --help\n", argv[optind]);
+	else
+		fprintf(stderr, "fancapd: --config FILE is missing; see --help\n");
 	return EX_USAGE;
 }
 

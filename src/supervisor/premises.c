@@ -112,7 +112,7 @@ static int open_output(struct premises *premises, const char *path)
 		r = probe_output(premises->output);
 	if (r < 0)
 		return log_failure(
-		    r, "output.directory: %s: cannot write there; %s", path, output_remedy(-r));
+		    r, "output.directory: %s: cannot write there (%s)", path, output_remedy(-r));
 	return 0;
 }
 
