@@ -48,6 +48,7 @@ static bool asks_for_version(int argc, char **argv)
 static int run(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
+	char name[64];
 
 	if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0)
 		return verb_help(argc, argv);
@@ -55,9 +56,14 @@ static int run(int argc, char **argv)
 		puts("fancap " PACKAGE_VERSION);
 		return 0;
 	}
-	for (size_t i = 0; i < COUNT_OF(verbs); i++)
-		if (strcmp(verb, verbs[i].name) == 0)
-			return verbs[i].run(argc - 1, argv + 1);
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		if (strcmp(verb, verbs[i].name) != 0)
+			continue;
+		/* As getopt_long() begins its own messages. */
+		snprintf(name, sizeof(name), "fancap: %s", verb);
+		argv[1] = name;
+		return verbs[i].run(argc - 1, argv + 1);
+	}
 	fprintf(stderr, "fancap: %s%s; `fancap help` names the verbs\n",
 	    verb[0] ? "there is no verb " : "a verb is missing", verb);
 	return EX_USAGE;

@@ -64,17 +64,13 @@ int sensors_parse(struct sensors_request *ret_request, int argc, char **argv)
 	}
 	if (optind < argc)
 		request.sensor = argv[optind++];
-	if (request.interface && strcmp(argv[0], "check") != 0) {
-		fprintf(stderr, "fancap: %s: --interface is for `fancap check` alone\n", argv[0]);
-		return EX_USAGE;
-	}
 	if (request.interface && (request.sensor || request.config)) {
-		fprintf(stderr, "fancap: %s: takes a configuration or --interface, and not both\n",
-		    argv[0]);
+		fprintf(
+		    stderr, "%s: takes a configuration or --interface, and not both\n", argv[0]);
 		return EX_USAGE;
 	}
 	if (optind < argc || (request.sensor && request.config)) {
-		fprintf(stderr, "fancap: %s: takes one SENSOR or --config FILE\n", argv[0]);
+		fprintf(stderr, "%s: takes one SENSOR or --config FILE\n", argv[0]);
 		return EX_USAGE;
 	}
 	*ret_request = request;
@@ -89,6 +85,12 @@ int sensors_each(const struct sensors_request *request, sensors_visit *visit)
 
 	if (request->config)
 		return visit(request->config, request);
+	if (request->sensor && strpbrk(request->sensor, "./")) {
+		fprintf(stderr,
+		    "fancap: %s: is no sensor's name; a file is named with --config FILE\n",
+		    request->sensor);
+		return EX_USAGE;
+	}
 	snprintf(path, sizeof(path), SYSCONFDIR "/fancap/%.200s.yaml",
 	    request->sensor ? request->sensor : "*");
 	if (request->sensor)

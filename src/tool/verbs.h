@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The verbs of `fancap`: each takes its own arguments, argv[0] being the verb, and returns an exit
- * status of SPEC section 2.
+ * The verbs of `fancap`: each takes its own arguments, argv[0] being what its messages begin with,
+ * `fancap: VERB`, and returns an exit status of SPEC section 2.
  */
 int verb_check(int argc, char **argv);
 int verb_repair(int argc, char **argv);
