@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINE_LENGTH = 8192, TAIL_LENGTH = 256 * 1024 };
+enum { LINE_LENGTH = 8192, TAIL_LENGTH = 256 * 1024, NAME_LENGTH = 64 };
+static const char catalog_name[] = "catalog.jsonl";
 
 static void put_pair(FILE *line, const char *name, const char *value)
 {
@@ -67,16 +68,55 @@ static size_t cut_to_whole(int fd, const char *lines, size_t n)
 	return whole;
 }
 
-int catalog_catch_up(struct catalog *catalog)
+/* ---- what waits ------------------------------------------------------------------------- */
+
+/* In the refuge there may be lines of another directory. */
+static int name_kept(const struct catalog *catalog, char name[NAME_LENGTH])
+{
+	struct stat status;
+
+	if (catalog->refuge <= 0 || fstat(catalog->directory, &status) < 0)
+		return -ENOENT;
+	snprintf(name, NAME_LENGTH, "catalog.%jx.%jx", (uintmax_t)status.st_dev,
+	    (uintmax_t)status.st_ino);
+	return 0;
+}
+
+static int keep(const struct catalog *catalog, const char *name)
 {
 	CLEANUP(close_at) int fd = -1;
+
+	(void)unlinkat(catalog->refuge, "catalog.new", 0);
+	fd = openat(catalog->refuge, "catalog.new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, catalog->lines, catalog->length) != (ssize_t)catalog->length)
+		return -EIO;
+	return renameat(catalog->refuge, "catalog.new", catalog->refuge, name) < 0 ? -errno : 0;
+}
+
+/* What waits here waits there, too. */
+static void keep_in_step(struct catalog *catalog)
+{
+	char name[NAME_LENGTH];
+
+	if (catalog->kept == catalog->length || name_kept(catalog, name) < 0)
+		return;
+	if (catalog->length == 0)
+		(void)unlinkat(catalog->refuge, name, 0);
+	else if (keep(catalog, name) < 0)
+		return;
+	catalog->kept = catalog->length;
+}
+
+static int write_lines(struct catalog *catalog)
+{
+	CLEANUP(close_at)
+	int fd = openat(catalog->directory, catalog_name,
+	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	ssize_t n;
 	size_t done;
 
-	if (catalog->length == 0)
-		return 0;
-	fd = openat(catalog->directory, "catalog.jsonl",
-	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
 	n = write(fd, catalog->lines, catalog->length);
@@ -90,12 +130,32 @@ int catalog_catch_up(struct catalog *catalog)
 	return catalog->length == 0 ? 0 : -ENOSPC;
 }
 
+int catalog_catch_up(struct catalog *catalog)
+{
+	int r = catalog->length > 0 ? write_lines(catalog) : 0;
+
+	keep_in_step(catalog);
+	return r;
+}
+
+static int add(struct catalog *catalog, const char *line, size_t length)
+{
+	char *lines = realloc(catalog->lines, catalog->length + length);
+
+	if (!lines)
+		return -ENOMEM;
+	memcpy(lines + catalog->length, line, length);
+	catalog->lines = lines;
+	catalog->length += length;
+	return 0;
+}
+
 int catalog_append(struct catalog *catalog, const struct catalog_entry *entry)
 {
 	char text[LINE_LENGTH];
 	FILE *line = fmemopen(text, sizeof(text), "w");
 	size_t length;
-	char *lines;
+	int r;
 
 	if (!line)
 		return -ENOMEM;
@@ -103,13 +163,8 @@ int catalog_append(struct catalog *catalog, const struct catalog_entry *entry)
 	(void)fflush(line);
 	length = (size_t)ftell(line);
 	fclose(line);
-	lines = realloc(catalog->lines, catalog->length + length);
-	if (!lines)
-		return -ENOMEM;
-	memcpy(lines + catalog->length, text, length);
-	catalog->lines = lines;
-	catalog->length += length;
-	return catalog_catch_up(catalog);
+	r = add(catalog, text, length);
+	return r < 0 ? r : catalog_catch_up(catalog);
 }
 
 void catalog_release(struct catalog *catalog)
@@ -122,7 +177,7 @@ void catalog_release(struct catalog *catalog)
 static char *read_tail(int directory)
 {
 	CLEANUP(close_at)
-	int fd = openat(directory, "catalog.jsonl", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(directory, catalog_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	CLEANUP(free_at) char *tail = malloc(TAIL_LENGTH + 1);
 	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 	ssize_t n;
@@ -151,4 +206,73 @@ bool catalog_has(const struct catalog *catalog, const char *file, uint64_t inode
 	fclose(line);
 	return (tail && strstr(tail, key)) ||
 	       (catalog->lines && memmem(catalog->lines, catalog->length, key, length));
+}
+
+/* ---- what earlier lives left ------------------------------------------------------------- */
+
+/* The last line was on its way when they ended; one of somebody's own may lack its end alone. */
+static void mend_end(int directory)
+{
+	CLEANUP(close_at) int fd = openat(directory, catalog_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(free_at) char *tail = read_tail(directory);
+	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	size_t length = tail ? strlen(tail) : 0;
+	const char *end;
+
+	if (size <= 0 || length == 0 || tail[length - 1] == '\n')
+		return;
+	end = strrchr(tail, '\n');
+	if (tail[length - 1] == '}')
+		(void)!pwrite(fd, "\n", 1, size);
+	else if (end || (off_t)length == size)
+		(void)!ftruncate(fd, size - (off_t)(end ? strlen(end + 1) : length));
+}
+
+static char *read_kept(const struct catalog *catalog, const char *name)
+{
+	CLEANUP(close_at)
+	int fd = openat(catalog->refuge, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	CLEANUP(free_at) char *lines = NULL;
+	struct stat status;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+		return NULL;
+	lines = malloc((size_t)status.st_size + 1);
+	n = lines ? read(fd, lines, (size_t)status.st_size) : -1;
+	if (n < 0)
+		return NULL;
+	lines[n] = 0;
+	return TAKE(lines);
+}
+
+/* It is the whole line that counts: name and inode may recur. */
+static void wait_again(struct catalog *catalog, const char *kept)
+{
+	CLEANUP(free_at) char *tail = read_tail(catalog->directory);
+
+	for (const char *end; (end = strchr(kept, '\n')); kept = end + 1) {
+		size_t length = (size_t)(end + 1 - kept);
+
+		if (!tail || !memmem(tail, strlen(tail), kept, length))
+			(void)add(catalog, kept, length);
+	}
+}
+
+void catalog_open(struct catalog *catalog, int directory, int refuge)
+{
+	CLEANUP(free_at) char *kept = NULL;
+	char name[NAME_LENGTH];
+
+	*catalog = (struct catalog) { .directory = directory, .refuge = refuge };
+	mend_end(directory);
+	if (name_kept(catalog, name) < 0)
+		return;
+	kept = read_kept(catalog, name);
+	if (!kept)
+		return;
+	/* Whatever that was: it is brought into step. */
+	catalog->kept = SIZE_MAX;
+	wait_again(catalog, kept);
+	(void)catalog_catch_up(catalog);
 }

@@ -24,9 +24,18 @@ struct catalog_entry {
  */
 struct catalog {
 	int directory; /* the caller's */
+	int refuge;    /* a directory where the lines below are kept for another life, the caller's,
+			* too;    0: nowhere */
 	char *lines;   /* whole ones that the storage has refused so far */
 	size_t length;
+	size_t kept; /* of them, in the refuge */
 };
+
+/*
+ * Begin with the catalog of a directory as earlier lives left it: a line that one was killed over
+ * is cut off, and what waits in the refuge waits again, but for what did go in.
+ */
+void catalog_open(struct catalog *catalog, int directory, int refuge);
 
 /*
  * Append a line, in one write.  Times are ISO 8601 in UTC with nanoseconds.  Returns 0, or a
@@ -37,7 +46,7 @@ int catalog_append(struct catalog *catalog, const struct catalog_entry *entry);
 /* Append what waits.  Returns 0 where nothing does any more, or a negative errno. */
 int catalog_catch_up(struct catalog *catalog);
 
-/* Forget what waits. */
+/* Forget what waits, but for what is kept. */
 void catalog_release(struct catalog *catalog);
 
 /*

@@ -105,7 +105,6 @@ static int open_output(struct premises *premises, const char *path)
 	int r = 0;
 
 	premises->output = open(path, O_DIRECTORY | O_CLOEXEC);
-	premises->catalog.directory = premises->output;
 	if (premises->output < 0)
 		r = -errno;
 	else
@@ -331,6 +330,8 @@ int premises_open(struct premises *ret_premises, const struct config *config,
 	}
 	if (r >= 0)
 		r = lock_runtime(&premises, runtime_directory);
+	if (r >= 0)
+		catalog_open(&premises.catalog, premises.output, premises.runtime);
 	if (r >= 0)
 		r = open_ledger(&premises, config, runtime_directory, start);
 	if (r >= 0)

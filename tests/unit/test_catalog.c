@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -120,6 +121,123 @@ static void what_is_entered_is_found_again(void **state)
 	catalog_release(&catalog);
 }
 
+static void limit_size(off_t size)
+{
+	static rlim_t most;
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	most = most > 0 ? most : limit.rlim_cur;
+	limit.rlim_cur = size < 0 ? most : (rlim_t)size;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void fill_up_to(const char *name, off_t size)
+{
+	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_equal(ftruncate(fd, size), 0);
+	close(fd);
+}
+
+/* A disk that is full when the daemon is killed: what had no room goes in in the next life, once.
+ */
+static void lines_that_are_refused_outlive_a_kill(void **state)
+{
+	struct catalog_entry entry = { .file = "1.pcap", .sensor = "s", .cause = "rotated" };
+	struct catalog catalog;
+	char path_of_refuge[] = "/tmp/fancap-refuge-XXXXXX";
+	off_t line = 0;
+	int refuge;
+
+	(void)state;
+	entry.interface = "i";
+	assert_non_null(mkdtemp(path_of_refuge));
+	refuge = open(path_of_refuge, O_DIRECTORY | O_CLOEXEC);
+	catalog_open(&catalog, directory, refuge);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(catalog_append(&catalog, &entry), 0);
+	line = catalog_size() / 10;
+	/* The refuge has room: it is shorter. */
+	limit_size(catalog_size());
+	entry.file = "2.pcap";
+	assert_true(catalog_append(&catalog, &entry) < 0);
+	entry.file = "3.pcap";
+	assert_true(catalog_append(&catalog, &entry) < 0);
+	catalog_release(&catalog); /* as a kill would */
+	catalog_open(&catalog, directory, refuge);
+	assert_true(catalog.length > 0);
+	limit_size(-1);
+	catalog_release(&catalog);
+	for (int i = 0; i < 2; i++) {
+		catalog_open(&catalog, directory, refuge);
+		assert_int_equal(catalog_catch_up(&catalog), 0);
+		assert_true(catalog_has(&catalog, "2.pcap", 0));
+		catalog_release(&catalog);
+	}
+	assert_int_equal(catalog_size(), 12 * line);
+	close(refuge);
+	assert_int_equal(rmdir(path_of_refuge), 0);
+}
+
+/* Killed when it had gone in, and before the refuge was empty. */
+static void a_line_that_went_in_does_not_wait_again(void **state)
+{
+	struct catalog_entry entry = {
+		.file = "1.pcap", .sensor = "s", .interface = "i", .cause = "rotated"
+	};
+	struct catalog catalog;
+	char path_of_refuge[] = "/tmp/fancap-refuge-XXXXXX";
+	off_t size;
+	int refuge;
+
+	(void)state;
+	assert_non_null(mkdtemp(path_of_refuge));
+	refuge = open(path_of_refuge, O_DIRECTORY | O_CLOEXEC);
+	catalog_open(&catalog, directory, refuge);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(catalog_append(&catalog, &entry), 0);
+	limit_size(catalog_size());
+	entry.file = "2.pcap";
+	assert_true(catalog_append(&catalog, &entry) < 0);
+	limit_size(-1);
+	catalog.refuge = 0; /* what happens to it from here on is not seen there */
+	assert_int_equal(catalog_catch_up(&catalog), 0);
+	size = catalog_size();
+	catalog_release(&catalog);
+	catalog_open(&catalog, directory, refuge);
+	assert_int_equal(catalog.length, 0);
+	assert_int_equal(catalog_size(), size);
+	close(refuge);
+	assert_int_equal(rmdir(path_of_refuge), 0);
+}
+
+static void a_line_that_was_cut_off_is_gone(void **state)
+{
+	struct catalog_entry entry = {
+		.file = "1.pcap", .sensor = "s", .interface = "i", .cause = "rotated"
+	};
+	struct catalog catalog = { .directory = directory };
+	off_t size;
+
+	(void)state;
+	assert_int_equal(catalog_append(&catalog, &entry), 0);
+	size = catalog_size();
+	assert_int_equal(catalog_append(&catalog, &entry), 0);
+	catalog_release(&catalog);
+	fill_up_to("catalog.jsonl", size + 17);
+	catalog_open(&catalog, directory, 0);
+	assert_int_equal(catalog_size(), size);
+	/* All of it is there but its end. */
+	fill_up_to("catalog.jsonl", size - 1);
+	catalog_open(&catalog, directory, 0);
+	assert_int_equal(catalog_size(), size);
+	fill_up_to("catalog.jsonl", 17);
+	catalog_open(&catalog, directory, 0);
+	assert_int_equal(catalog_size(), 0);
+}
+
 #define CATALOG_TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
 int main(void)
@@ -128,6 +246,9 @@ int main(void)
 		CATALOG_TEST(a_line_is_json_whatever_the_name),
 		CATALOG_TEST(lines_that_are_refused_are_entered_later),
 		CATALOG_TEST(what_is_entered_is_found_again),
+		CATALOG_TEST(lines_that_are_refused_outlive_a_kill),
+		CATALOG_TEST(a_line_that_went_in_does_not_wait_again),
+		CATALOG_TEST(a_line_that_was_cut_off_is_gone),
 	};
 
 	return RUN_TESTS(tests);
