@@ -19,10 +19,11 @@ enum {
 };
 
 /*
- * As libpcap has it for Linux, but for tunnels and PPP.  What SOCK_RAW delivers of those that are
- * cooked is no link type: PPP's packets have no header and are not always IP, InfiniBand's have
- * their addresses in front, netlink's do not say their family, and a CAN frame's number is in the
- * host's byte order, which only a cooked file's reader expects.  The void one is all interfaces.
+ * As libpcap 1.10 has it for Linux, but for CAN and the tunnels that it captures cooked (raw IP,
+ * IPv6 in IPv6, both kinds of GRE).  What SOCK_RAW delivers of those that are cooked is no link
+ * type: PPP's packets have no header and are not always IP, InfiniBand's have their addresses in
+ * front, netlink's do not say their family, and a CAN frame's number is in the host's byte order,
+ * which only a cooked file's reader expects.  The void one is all interfaces.
  */
 static const struct {
 	uint16_t arphrd;
