@@ -419,6 +419,8 @@ static void on_link(
 			continue;
 		if (!device)
 			look_at_link(group);
+		else if (strcmp(group->interface->device, INTERFACE_ANY) == 0)
+			continue; /* one is not all, even where it is called so */
 		else if (strcmp(device, group->interface->device) == 0)
 			group_link(group, ifindex, change);
 		else if (group->has_begun && ifindex == group->link.ifindex)
