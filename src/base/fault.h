@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
+
 /*
  * Places at which a process ends itself, for tests: at each step of the protocol by which every
  * packet is kept once, also between two stores.  Only a program for tests has them
@@ -48,9 +50,21 @@ enum fault {
 	FAULT_COUNT_,
 };
 
+/* What a restart of the service relies on, and such a program can be told to do without. */
+enum lack {
+	LACK_FDPOLL,   /* the service manager keeps a socket whatever happens to its link */
+	LACK_NAMES,    /* each socket in its store has a name of its own */
+	LACK_DEATH,    /* a worker dies with its supervisor */
+	LACK_DEAFNESS, /* workers hear no SIGTERM */
+	LACK_COUNT_,
+};
+
 #ifdef WITH_FAULT_POINTS
 void fault_pass(enum fault point);
+bool fault_lacks(enum lack lack);
 #define FAULT(point) fault_pass(FAULT_##point)
+#define LACKS(lack) fault_lacks(LACK_##lack)
 #else
 #define FAULT(point) ((void)0)
+#define LACKS(lack) false
 #endif

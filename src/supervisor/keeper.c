@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "capture/socket.h"
 
@@ -82,7 +83,8 @@ void keeper_store(const struct keeper_ring *ring, int fd)
 
 	keeper_name(name, ring);
 	/* Without FDPOLL=0 a link that goes down has the service manager drop the socket. */
-	snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+	snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=%d\nFDNAME=%s", LACKS(FDPOLL),
+	    LACKS(NAMES) ? "ring.any.0.0" : name);
 	(void)sd_pid_notify_with_fds(0, 0, text, &fd, 1);
 }
 

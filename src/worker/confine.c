@@ -2,6 +2,7 @@
 #include "worker/confine.h"
 
 #include "base/array.h"
+#include "base/fault.h"
 #include "build.h"
 #include "config/config.h"
 #include "ledger/ledger.h"
@@ -21,6 +22,8 @@
 
 static int die_with_supervisor(const struct heritage *heritage)
 {
+	if (LACKS(DEATH))
+		return 0;
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
 	/* The supervisor may have ended before the call: nobody would ever tell. */
@@ -36,7 +39,7 @@ static int ignore_signals(const struct heritage *heritage)
 
 	(void)heritage;
 	for (size_t i = 0; i < COUNT_OF(deaf); i++)
-		if (signal(deaf[i], SIG_IGN) == SIG_ERR)
+		if (!LACKS(DEAFNESS) && signal(deaf[i], SIG_IGN) == SIG_ERR)
 			return -errno;
 	sigemptyset(&none);
 	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;

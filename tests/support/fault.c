@@ -3,6 +3,8 @@
  * Which fault point ends a process, and when: FANCAP_FAULT=NAME:SIGNAL:FIRST:STEP:TIMES in the
  * daemon's environment.  Passings are counted over all its processes and their successors: the
  * FIRST one dies, and from there every STEPth, TIMES in all.  FANCAP_FAULT=list prints the names.
+ *
+ * FANCAP_LACKS="NAME..." does without some of what a restart relies on.
  */
 #include "base/fault.h"
 
@@ -112,4 +114,17 @@ void fault_pass(enum fault point)
 	    (passing - plan->first) / plan->step >= plan->times)
 		return;
 	(void)raise(plan->number);
+}
+
+bool fault_lacks(enum lack lack)
+{
+	static const char *const lacks[LACK_COUNT_] = {
+		[LACK_FDPOLL] = "fdpoll",
+		[LACK_NAMES] = "names",
+		[LACK_DEATH] = "death",
+		[LACK_DEAFNESS] = "deafness",
+	};
+	const char *text = getenv("FANCAP_LACKS");
+
+	return text && strstr(text, lacks[lack]);
 }

@@ -43,12 +43,24 @@ resume_load() {
 	kill -CONT "$sender"
 }
 
+is_linked() {
+	inside ip -j link show | jq -e '[.[] | select(.ifname == "cap0" or .ifname == "gen0") |
+		.operstate == "UP" and .qdisc != "noop"] | length == 2 and all' >/dev/null
+}
+
+# Only what is sent while it is up is there to be captured.
+link_down_and_up() { # COMMAND-MEANWHILE...
+	pause_load && inside ip link set cap0 down && "$@" && inside ip link set cap0 up &&
+		wait_until 10 is_linked && resume_load
+}
+
 load_is_on() {
 	kill -0 "$sender" 2>/dev/null
 }
 
 end_load() {
 	kill -TERM "$sender"
+	kill -CONT "$sender"
 	wait "$sender"
 	sent=$(jq .sent "$work/sent")
 	echo "sent: $(cat "$work/sent")"
