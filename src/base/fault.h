@@ -47,6 +47,13 @@ enum fault {
 	FAULT_HEARD,        /* of a finished file, which is not in the catalog */
 	FAULT_LINE_WRITTEN, /* it is there, and the ledger does not say so */
 	FAULT_ENTERED,
+	/* and while it changes workers */
+	FAULT_CHANGE_OPENED, /* the next are in the group, and are sent nothing */
+	FAULT_CHANGE_MEANT,
+	FAULT_CHANGE_MOVED,
+	FAULT_CHANGE_CLOSED, /* one of the old members, and nothing told of it */
+	FAULT_CHANGE_EMPTY,
+	FAULT_CHANGE_SETTLED,
 	FAULT_COUNT_,
 };
 

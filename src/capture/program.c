@@ -74,6 +74,49 @@ int program_make(struct program *ret_program, const struct fanout_config *config
 	return makers[config->mode](ret_program, config, header);
 }
 
+/* Jumps lead forward by so many instructions: each is put in the place of one. */
+static struct sock_filter bind_one(struct sock_filter one, size_t to_tail, uint32_t members)
+{
+	if (one.code == (BPF_RET | BPF_A))
+		return (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)to_tail);
+	if (one.code == (BPF_RET | BPF_K))
+		one.k %= members;
+	return one;
+}
+
+int program_bind(struct program *program, uint32_t members)
+{
+	const struct sock_filter tail[] = {
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, members),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	const size_t count = program->count + COUNT_OF(tail);
+	struct sock_filter *instructions;
+
+	if (count > BPF_MAXINSNS)
+		return -E2BIG;
+	instructions = calloc(count, sizeof(*instructions));
+	if (!instructions)
+		return -ENOMEM;
+	for (size_t i = 0; i < program->count; i++)
+		instructions[i] =
+		    bind_one(program->instructions[i], program->count - i - 1, members);
+	for (size_t i = 0; i < COUNT_OF(tail); i++)
+		instructions[program->count + i] = tail[i];
+	free(program->instructions);
+	*program = (struct program) { instructions, count };
+	return 0;
+}
+
+int program_constant(struct program *ret_program, uint32_t member)
+{
+	struct assembler assembler;
+
+	assembler_begin(&assembler);
+	assembler_put(&assembler, BPF_RET | BPF_K, member);
+	return assembler_end(&assembler, ret_program);
+}
+
 int program_attach(int fd, const struct program *program)
 {
 	const struct sock_fprog given = {

@@ -27,6 +27,16 @@ bool program_runs(unsigned int mode);
 int program_make(struct program *ret_program, const struct fanout_config *config, size_t header);
 
 /*
+ * Have it never return more than `members` - 1, and what the kernel would make of it in a group of
+ * so many: who joins beyond them is sent nothing.  Returns 0 or a negative errno; then it is as it
+ * was.
+ */
+int program_bind(struct program *program, uint32_t members);
+
+/* Make one that sends everything to one member.  Returns 0 or a negative errno. */
+int program_constant(struct program *ret_program, uint32_t member);
+
+/*
  * Give it to the group of this socket, in one step, in place of what was there.  Blocks until no
  * packet is under way by the old one.  Returns 0 or a negative errno.
  */

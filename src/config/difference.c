@@ -53,12 +53,21 @@ bool difference_in(const struct config *running, const struct config *wanted, en
 /* ---- what a reload cannot do ------------------------------------------------------------- */
 
 static const char *const reasons[] = {
-	[RELOAD_NEW_SOCKETS] = "another needs new sockets, which no reload makes in this version; "
-			       "a restart takes it up",
+	[RELOAD_NEW_SOCKETS] =
+	    "another needs new sockets, which cannot join a fanout group of mode "
+	    "hash, lb or rollover without loss; a restart takes it up",
 	[RELOAD_REFUSED] = "another cannot be taken up by a reload; a restart takes it up",
 };
 
-static size_t check_table(struct config_faults *faults, const char *prefix,
+/* A group whose program says who is sent what lets others join and leave without loss. */
+static bool takes_new_sockets(const struct config *config)
+{
+	const struct setting *mode = settings_find(settings, settings_count, "fanout.mode");
+
+	return !(mode->fixed & 1U << config->fanout.mode) && !config->fanout.rollover;
+}
+
+static size_t check_table(struct config_faults *faults, enum reload most, const char *prefix,
     const struct setting *table, size_t count, const void *const fields[2])
 {
 	size_t refused = 0;
@@ -67,8 +76,7 @@ static size_t check_table(struct config_faults *faults, const char *prefix,
 		const enum reload reload = settings_reload_of(&table[i], fields[0], fields[1]);
 		char key[128];
 
-		if (reload < RELOAD_NEW_SOCKETS ||
-		    settings_are_equal(&table[i], fields[0], fields[1]))
+		if (reload <= most || settings_are_equal(&table[i], fields[0], fields[1]))
 			continue;
 		snprintf(key, sizeof(key), "%s%s", prefix, table[i].name);
 		config_faults_add(faults, key, NULL, "%s", reasons[reload]);
@@ -77,8 +85,8 @@ static size_t check_table(struct config_faults *faults, const char *prefix,
 	return refused;
 }
 
-static size_t check_interfaces(
-    struct config_faults *faults, const struct config *running, const struct config *wanted)
+static size_t check_interfaces(struct config_faults *faults, enum reload most,
+    const struct config *running, const struct config *wanted)
 {
 	size_t refused = 0;
 	char key[64];
@@ -90,7 +98,7 @@ static size_t check_interfaces(
 		snprintf(key, sizeof(key), "interfaces[%zu]", i);
 		if (then) {
 			snprintf(key, sizeof(key), "interfaces[%zu].", i);
-			refused += check_table(faults, key, interface_settings,
+			refused += check_table(faults, most, key, interface_settings,
 			    interface_settings_count, (const void *[]) { then, now });
 			continue;
 		}
@@ -114,9 +122,11 @@ static size_t check_interfaces(
 size_t difference_check(
     struct config_faults *faults, const struct config *running, const struct config *wanted)
 {
-	return check_table(
-		   faults, "", settings, settings_count, (const void *[]) { running, wanted }) +
-	       check_interfaces(faults, running, wanted);
+	const enum reload most = takes_new_sockets(running) ? RELOAD_NEW_SOCKETS : RELOAD_NOW;
+
+	return check_table(faults, most, "", settings, settings_count,
+		   (const void *[]) { running, wanted }) +
+	       check_interfaces(faults, most, running, wanted);
 }
 
 /* ---- what it can ------------------------------------------------------------------------- */
@@ -128,6 +138,7 @@ static void exchange_interface(struct interface_config *running, struct interfac
 	running->cpus = wanted->cpus;
 	running->cpu_count = wanted->cpu_count;
 	running->missing = wanted->missing;
+	running->workers = wanted->workers;
 	wanted->cpus = then.cpus;
 	wanted->cpu_count = then.cpu_count;
 }

@@ -7,6 +7,7 @@ struct config;
 struct interface_config;
 struct ledger;
 struct ledger_worker;
+struct ring_config;
 
 /* What a life of a worker is for. */
 enum life {
@@ -23,9 +24,10 @@ enum life {
 struct heritage {
 	const struct config *config;
 	const struct interface_config *interface;
-	uint32_t worker;    /* number within the interface */
-	uint32_t link_type; /* LINKTYPE_ of its files */
-	uint32_t mtu;       /* of the interface */
+	const struct ring_config *ring; /* by which its ring is made, or was */
+	uint32_t worker;                /* number within the interface */
+	uint32_t link_type;             /* LINKTYPE_ of its files */
+	uint32_t mtu;                   /* of the interface */
 	int ifindex;
 	int supervisor_pid;
 	enum life life;

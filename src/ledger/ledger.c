@@ -81,7 +81,8 @@ static struct ledger_header plan(const struct ledger_shape *shape)
 	snprintf(header.sensor, sizeof(header.sensor), "%s", shape->sensor);
 	snprintf(header.output, sizeof(header.output), "%s", shape->output ? shape->output : "");
 	for (size_t i = 0; i < shape->interface_count; i++)
-		header.slot_count += (uint32_t)shape->interfaces[i].workers;
+		header.slot_count +=
+		    (uint32_t)(shape->interfaces[i].workers + shape->interfaces[i].spare);
 	header.worker_count = header.slot_count;
 	header.interfaces_at = header.header_size;
 	header.slots_at =
@@ -111,11 +112,52 @@ static void fill(const struct ledger *ledger, const struct ledger_shape *shape)
 
 		snprintf(interface->name, sizeof(interface->name), "%s", shape->interfaces[i].name);
 		interface->first_slot = slot;
-		interface->slot_count = (uint32_t)shape->interfaces[i].workers;
+		interface->slot_count =
+		    (uint32_t)(shape->interfaces[i].workers + shape->interfaces[i].spare);
+		interface->serving =
+		    (struct ledger_run) { slot, (uint32_t)shape->interfaces[i].workers };
 		for (uint32_t k = 0; k < interface->slot_count; k++, slot++) {
+			struct ledger_stage *stage = &ledger_worker(ledger, slot)->stage;
+
 			ledger_slot(ledger, slot)->interface = (uint32_t)i;
-			ledger_slot(ledger, slot)->worker = k;
+			snprintf(stage->interface, sizeof(stage->interface), "%s", interface->name);
 		}
+		ledger_take_run(ledger, &interface->serving, &shape->ring);
+	}
+}
+
+int ledger_find_run(const struct ledger *ledger, const struct ledger_interface *interface,
+    size_t count, struct ledger_run *ret_run)
+{
+	const uint32_t end = interface->first_slot + interface->slot_count;
+	uint32_t first = interface->first_slot;
+
+	for (uint32_t i = first; i < end && i - first < count; i++)
+		if (atomic_load(&ledger_slot(ledger, i)->is_used))
+			first = i + 1;
+	if (end - first < count)
+		return -ENOSPC;
+	*ret_run = (struct ledger_run) { first, (uint32_t)count };
+	return 0;
+}
+
+void ledger_take_run(
+    const struct ledger *ledger, const struct ledger_run *run, const struct ledger_ring *ring)
+{
+	for (uint32_t i = 0; i < run->count; i++) {
+		struct ledger_slot *slot = ledger_slot(ledger, run->first + i);
+
+		slot->worker = i;
+		slot->ring = *ring;
+		atomic_store(&slot->is_used, 1);
+	}
+}
+
+void ledger_free_run(const struct ledger *ledger, const struct ledger_run *run)
+{
+	for (uint32_t i = 0; i < run->count; i++) {
+		atomic_store(&ledger_slot(ledger, run->first + i)->is_used, 0);
+		ledger_worker(ledger, run->first + i)->stage.file[0] = 0;
 	}
 }
 
@@ -156,6 +198,21 @@ static bool lies_within(uint64_t at, uint64_t count, uint64_t size, uint64_t who
 	return at <= whole && at % 8 == 0 && size % 8 == 0 && count * size <= whole - at;
 }
 
+static bool run_lies_within(const struct ledger_interface *interface, const struct ledger_run *run)
+{
+	return run->first >= interface->first_slot && run->count <= interface->slot_count &&
+	       run->first - interface->first_slot <= interface->slot_count - run->count;
+}
+
+static bool runs_hold_together(const struct ledger_interface *interface)
+{
+	uint32_t change = atomic_load(&interface->change);
+
+	return change <= CHANGE_SETTLES &&
+	       (change == CHANGE_SETTLES || run_lies_within(interface, &interface->serving)) &&
+	       (change == CHANGE_NONE || run_lies_within(interface, &interface->next));
+}
+
 static bool slots_hold_together(const struct ledger *ledger)
 {
 	const struct ledger_header *header = ledger_header(ledger);
@@ -165,7 +222,8 @@ static bool slots_hold_together(const struct ledger *ledger)
 
 		if (interface->first_slot > header->slot_count ||
 		    interface->slot_count > header->slot_count - interface->first_slot ||
-		    !memchr(interface->name, 0, sizeof(interface->name)))
+		    !memchr(interface->name, 0, sizeof(interface->name)) ||
+		    !runs_hold_together(interface))
 			return false;
 	}
 	for (uint32_t i = 0; i < header->slot_count; i++)
@@ -229,19 +287,41 @@ int ledger_open(struct ledger **ret_ledger, int directory)
 	return open_existing(ret_ledger, directory, O_RDONLY, PROT_READ);
 }
 
+const struct ledger_run *ledger_last_run(const struct ledger_interface *interface)
+{
+	return atomic_load(&interface->change) >= CHANGE_MOVES ? &interface->next
+							       : &interface->serving;
+}
+
+/* Whether an interface's workers are as the shape wants them, or can be changed to that. */
+static bool fits(const struct ledger *ledger, const struct ledger_interface *interface,
+    const struct ledger_shape *shape, size_t workers)
+{
+	const struct ledger_run *run = ledger_last_run(interface);
+	bool is_same = run->count == workers;
+
+	for (uint32_t i = 0; is_same && i < run->count; i++)
+		is_same = memcmp(&ledger_slot(ledger, run->first + i)->ring, &shape->ring,
+			      sizeof(shape->ring)) == 0;
+	return is_same || (!shape->is_fixed && workers <= interface->slot_count - run->count);
+}
+
 bool ledger_is_of_shape(const struct ledger *ledger, const struct ledger_shape *shape)
 {
 	const struct ledger_header *header = ledger_header(ledger);
 	const struct ledger_header planned = plan(shape);
 
-	if (memcmp(&planned, header, offsetof(struct ledger_header, pid)) != 0 ||
+	if (header->interface_count != planned.interface_count ||
+	    header->slot_size != planned.slot_size || header->worker_size != planned.worker_size ||
+	    strcmp(header->sensor, planned.sensor) != 0 ||
+	    strcmp(header->output, planned.output) != 0 ||
 	    memcmp(&planned.terms, &header->terms, sizeof(planned.terms)) != 0)
 		return false;
 	for (size_t i = 0; i < shape->interface_count; i++) {
 		const struct ledger_interface *interface = ledger_interface(ledger, i);
 
 		if (strcmp(interface->name, shape->interfaces[i].name) != 0 ||
-		    interface->slot_count != shape->interfaces[i].workers)
+		    !fits(ledger, interface, shape, shape->interfaces[i].workers))
 			return false;
 	}
 	return true;

@@ -23,7 +23,7 @@
  */
 
 enum {
-	LEDGER_VERSION = 3,
+	LEDGER_VERSION = 4,
 	LEDGER_NAME_LENGTH = 512, /* of a file, relative to the output directory, with its NUL */
 	LEDGER_PATH_LENGTH = 1024,
 	LEDGER_STAGE_LENGTH = 128,
@@ -44,13 +44,32 @@ enum ledger_state {
 	STATE_COUNT_,
 };
 
-/* What sockets, rings, stages and open files are made by: who goes on with them agrees in all. */
+/* What sockets and stages are made by for ever: who goes on with them agrees in all. */
 struct ledger_terms {
-	uint64_t ring_memory, block_size, retire_timeout_ns; /* of one ring */
-	uint64_t stage_size;                                 /* of one stage */
-	uint64_t snaplen, resolution;                        /* as the head of an open file says */
-	uint64_t link, timestamp, promiscuous;               /* of a socket */
-	uint64_t fanout, rollover; /* of a group: what cannot be changed */
+	uint64_t stage_size;                   /* of one stage */
+	uint64_t link, timestamp, promiscuous; /* of a socket */
+	uint64_t fanout, rollover;             /* of a group: what cannot be changed */
+};
+
+/* What one ring is made by. */
+struct ledger_ring {
+	uint64_t memory, block_size, retire_timeout_ns;
+};
+
+/* The slots of one generation of an interface's workers, in worker order. */
+struct ledger_run {
+	uint32_t first, count;
+};
+
+/*
+ * How far a change of an interface's workers is (supervisor/change.h).  Until it is CHANGE_MOVES,
+ * whoever finds it undoes it; from there on, goes on with it.
+ */
+enum ledger_change {
+	CHANGE_NONE,
+	CHANGE_OPENS,   /* the next generation joins, and is sent nothing */
+	CHANGE_MOVES,   /* all is sent to the next, and the one that serves gives way */
+	CHANGE_SETTLES, /* that one is gone; the next is about to be the one that serves */
 };
 
 /* Fixed, down to `output`. */
@@ -76,10 +95,15 @@ struct ledger_header {
 
 struct ledger_interface {
 	char name[LEDGER_INTERFACE_LENGTH];
-	uint32_t first_slot, slot_count;
+	uint32_t first_slot, slot_count; /* all that may ever be its own */
 	_Atomic uint32_t state;
 	_Atomic uint64_t nic_dropped;
 	_Atomic uint32_t link_type; /* LINKTYPE_ of its files, as its workers were started */
+	_Atomic uint32_t change;    /* enum ledger_change */
+	_Atomic uint32_t front;     /* slot of the member that the kernel has as number 0, + 1;
+				       0: not known */
+	struct ledger_run serving;  /* written only where change says that it may be torn */
+	struct ledger_run next;     /* of a change */
 };
 
 struct ledger_slot {
@@ -88,12 +112,15 @@ struct ledger_slot {
 	_Atomic uint32_t pid;
 	_Atomic uint32_t state;
 	_Atomic uint32_t generation;
+	_Atomic uint64_t born_ns; /* its socket, on the monotonic clock */
+	_Atomic uint32_t is_used; /* 0: of no worker, but its counters are in the sums */
 	_Atomic uint64_t takeovers;
 	_Atomic uint64_t gaps;
 	_Atomic uint64_t restarts;
 	_Atomic uint64_t told_drops;         /* how many of them the journal has */
 	_Atomic uint64_t packets_per_second; /* over the last report interval, offered */
 	_Atomic uint64_t bytes_per_second;   /* over the last report interval, written */
+	struct ledger_ring ring;             /* that its worker was given */
 };
 
 /* The kernel's answer to PACKET_STATISTICS, which goes straight here (capture/ring.h). */
@@ -182,8 +209,8 @@ struct ledger_worker {
 	_Atomic uint32_t refused;      /* 1 once it is told that the storage refuses, 0 once it is
 					  told that it works again, perhaps by a later life */
 	_Atomic uint32_t leased;       /* low half of the number of the block in hand; 0: none */
-	_Atomic uint32_t file_terms;   /* snaplen and resolution that the open file was begun by;
-					  as outlet.c writes them; 0: by those in the header */
+	_Atomic uint32_t file_terms;   /* that the open file was begun by: twice the snaplen, and 1
+					  more for microseconds; 0: not known */
 	_Atomic uint64_t blocks;       /* committed since the process started */
 	struct ledger_statistics statistics[2];
 	_Atomic uint64_t entered; /* the supervisor's word: up to this number files are in the
@@ -201,8 +228,11 @@ struct ledger_shape {
 	const struct ledger_shape_interface {
 		const char *name;
 		size_t workers;
+		size_t spare; /* slots that others may take later */
 	} * interfaces;
 	const char *output; /* the output directory; NULL: not said */
+	struct ledger_ring ring;
+	bool is_fixed; /* workers and rings are as they are, for as long as the sensor lives */
 	struct ledger_terms terms;
 };
 
@@ -221,12 +251,16 @@ int ledger_open(struct ledger **ret_ledger, int directory);
 
 /*
  * Map the ledger that an earlier life of the daemon left, to go on with it: shared with every
- * process forked later, as a new one is.  Returns 0, -ENOENT where there is none, -EBADMSG for one
- * that does not hold together or is not this user's own, -ESTALE for one of another shape.
+ * process forked later, as a new one is.  Workers and rings may be others than those of the shape,
+ * where that does not say that they are fixed.  Returns 0, -ENOENT where there is none, -EBADMSG
+ * for one that does not hold together or is not this user's own, -ESTALE for one of another shape.
  */
 int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape);
 
-/* Whether it is what ledger_create() would make: also in its terms, and in who has which slot. */
+/*
+ * Whether a start goes on with it: its terms are the shape's, and so are its workers and rings, or
+ * they may be changed to these, and there is room for that.
+ */
 bool ledger_is_of_shape(const struct ledger *ledger, const struct ledger_shape *shape);
 
 /*
@@ -257,6 +291,21 @@ struct ledger_header *ledger_header(const struct ledger *ledger);
 struct ledger_interface *ledger_interface(const struct ledger *ledger, size_t index);
 struct ledger_slot *ledger_slot(const struct ledger *ledger, size_t index);
 struct ledger_worker *ledger_worker(const struct ledger *ledger, size_t slot);
+
+/*
+ * Slots of an interface, side by side, that no worker uses.  Returns 0, or -ENOSPC where there are
+ * not so many.
+ */
+int ledger_find_run(const struct ledger *ledger, const struct ledger_interface *interface,
+    size_t count, struct ledger_run *ret_run);
+
+/* The workers that all is sent to, also in the middle of a change. */
+const struct ledger_run *ledger_last_run(const struct ledger_interface *interface);
+
+/* Give them to workers 0 and up, or to none. */
+void ledger_take_run(
+    const struct ledger *ledger, const struct ledger_run *run, const struct ledger_ring *ring);
+void ledger_free_run(const struct ledger *ledger, const struct ledger_run *run);
 
 /* Store a commit over the older copy; one writer at a time.  Does not block. */
 void ledger_commit_write(struct ledger_worker *worker, const struct ledger_commit *commit);

@@ -144,6 +144,7 @@ static void hold_socket(struct child *child)
 		child_let_go(child);
 		child->socket = child->heritage.socket;
 		child->captures = false;
+		atomic_store(&child->slot->born_ns, child->started_ns);
 	}
 	child->heritage.socket = -1;
 }

@@ -8,6 +8,7 @@
 #include "capture/geometry.h"
 #include "capture/link.h"
 #include "supervisor/inheritance.h"
+#include "supervisor/joining.h"
 #include "supervisor/journal.h"
 #include "supervisor/news.h"
 #include "supervisor/report.h"
@@ -18,207 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void set_state(struct group *group, enum ledger_state state)
+void group_set_state(struct group *group, enum ledger_state state)
 {
-	atomic_store(&group->record->state, (uint32_t)state);
+	if (group->role == GROUP_SERVES)
+		atomic_store(&group->record->state, (uint32_t)state);
 }
 
 static enum ledger_state state_of(const struct group *group)
 {
 	return (enum ledger_state)atomic_load(&group->record->state);
-}
-
-/* ---- what children say ------------------------------------------------------------------- */
-
-static int arm(struct group *group, struct child *child)
-{
-	int r = filter_attach(child->socket, &group->intake.filter);
-
-	if (r < 0)
-		return log_failure(r, "%s: cannot attach the filter of worker %u",
-		    group->interface->name, child->heritage.worker);
-	child->captures = true;
-	child_set_state(child, STATE_RUNNING);
-	child_command(child, MESSAGE_RUN, 0);
-	return 0;
-}
-
-/*
- * The program goes first: without one all packets are the first member's.  A group in which nobody
- * was left has none any more, so that each who comes brings it.
- */
-static void arm_all(struct group *group)
-{
-	bool is_shared_out = false;
-
-	for (size_t i = 0; i < group->count; i++) {
-		struct child *child = &group->children[i];
-		int r = 0;
-
-		if (child_state(child) != STATE_ARMED)
-			continue;
-		if (!is_shared_out)
-			r = intake_share_out(&group->intake, child->socket);
-		is_shared_out = r >= 0;
-		if (r < 0)
-			(void)log_failure(r, "%s: cannot give the fanout group its program",
-			    group->interface->name);
-		if (r < 0 || arm(group, child) < 0)
-			child_kill(child);
-	}
-}
-
-static bool all_are(const struct group *group, enum ledger_state state)
-{
-	for (size_t i = 0; i < group->count; i++)
-		if (child_state(&group->children[i]) != state)
-			return false;
-	return true;
-}
-
-/*
- * Let the next one join, or put the real filters in place once all have.  At the first start they
- * join strictly in worker order, since that is the order in which the kernel links them again
- * after the interface was down; a late one comes when it is ready.
- */
-static void advance(struct group *group)
-{
-	/* A stop has put the refusing filter in place: the real one must not come after it. */
-	if (group->is_stopping || group->is_gone)
-		return;
-	for (size_t i = 0; i < group->count; i++) {
-		struct child *child = &group->children[i];
-
-		if (child_state(child) != STATE_STARTING)
-			continue;
-		if (child->is_mapped && !child->was_asked) {
-			child->was_asked = true;
-			child_command(child, MESSAGE_JOIN, (uint32_t)group->fanout);
-		}
-		if (!group->runs)
-			break;
-	}
-	if (!group->runs && !all_are(group, STATE_ARMED))
-		return;
-	arm_all(group);
-	if (!group->runs) {
-		/* Once in a life, as a link says the same each time; and only now, as a start that
-		 * fails has one line to say. */
-		if (!group->has_ever_run && !group->link.is_loopback)
-			news_device(group);
-		if (!group->has_ever_run)
-			news_patience(group);
-		group->runs = group->has_ever_run = true;
-		set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
-		group->owner.runs(group->owner.user, group);
-	}
-}
-
-static void on_mapped(struct group *group, struct child *child, const struct message *message)
-{
-	(void)message;
-	child->is_mapped = true;
-	advance(group);
-}
-
-static void on_joined(struct group *group, struct child *child, const struct message *message)
-{
-	if (child_state(child) == STATE_STOPPING)
-		return;
-	group->fanout = (int32_t)message->value;
-	/* Before anything counts that it could lose with us. */
-	child_keep(child);
-	child_set_state(child, STATE_ARMED);
-	advance(group);
-}
-
-static void on_took_over(struct group *group, struct child *child, const struct message *message)
-{
-	atomic_fetch_add(&child->slot->takeovers, 1);
-	if (child_state(child) == STATE_STARTING)
-		child_set_state(child, STATE_RUNNING);
-	news_took_over(group, child, message);
-}
-
-static void on_lost(struct group *group, struct child *child, const struct message *message)
-{
-	log_line(LOG_ERR, "%s: worker %u cannot %s", group->interface->name, child->heritage.worker,
-	    message->text);
-	child->captures = false;
-}
-
-static void on_failed(struct group *group, struct child *child, const struct message *message)
-{
-	log_line(LOG_ERR, "%s: worker %u cannot %s", group->interface->name, child->heritage.worker,
-	    message->text);
-	/* At the first start nobody captures yet: the service says so instead of half working. */
-	if (!group->runs && message->error != -ENETDOWN && message->error != -ENODEV)
-		group->owner.failed(group->owner.user, message->error);
-}
-
-static void on_finished(struct group *group, struct child *child, const struct message *message)
-{
-	(void)message;
-	news_finished(group, child);
-}
-
-static void on_stopped(struct group *group, struct child *child, const struct message *message)
-{
-	(void)group;
-	(void)message;
-	child->is_drained = true;
-}
-
-/* Whether a life that has come so far may say this. */
-static bool is_due(const struct child *child, uint32_t kind)
-{
-	enum ledger_state state = child_state(child);
-	bool begins = child->heritage.life == LIFE_BEGINS;
-
-	switch (kind) {
-	case MESSAGE_STOPPED:
-		return state == STATE_STOPPING;
-	case MESSAGE_TOOK_OVER:
-	case MESSAGE_LOST:
-		return child->heritage.life == LIFE_TAKES_OVER;
-	/* What a stop has overtaken on its way is no fault. */
-	case MESSAGE_MAPPED:
-		return begins &&
-		       (state == STATE_STOPPING || (state == STATE_STARTING && !child->is_mapped));
-	case MESSAGE_JOINED:
-		return begins &&
-		       (state == STATE_STOPPING || (state == STATE_STARTING && child->was_asked));
-	default:
-		return true;
-	}
-}
-
-static void on_said(void *user, struct child *child, const struct message *message)
-{
-	/* What a supervisor listens to; any other kind is a worker out of its mind. */
-	static void (*const handlers[MESSAGE_COUNT_])(
-	    struct group *, struct child *, const struct message *) = {
-		[MESSAGE_MAPPED] = on_mapped,
-		[MESSAGE_JOINED] = on_joined,
-		[MESSAGE_TOOK_OVER] = on_took_over,
-		[MESSAGE_LOST] = on_lost,
-		[MESSAGE_FAILED] = on_failed,
-		[MESSAGE_FINISHED] = on_finished,
-		[MESSAGE_REFUSED] = news_refused,
-		[MESSAGE_WORKS] = news_works,
-		[MESSAGE_DAMAGED] = news_damaged,
-		[MESSAGE_SET_ASIDE] = news_set_aside,
-		[MESSAGE_STOPPED] = on_stopped,
-	};
-	struct group *group = user;
-
-	if (handlers[message->kind] && is_due(child, message->kind)) {
-		handlers[message->kind](group, child, message);
-		return;
-	}
-	log_line(LOG_ERR, "%s: worker %u sent a message %s, which is not its to send",
-	    group->interface->name, child->heritage.worker, message_name(message->kind));
-	child_kill(child);
 }
 
 /* ---- how children end -------------------------------------------------------------------- */
@@ -230,7 +39,7 @@ static void group_reset(struct group *group)
 	intake_release(&group->intake);
 	group->has_begun = group->runs = group->is_gone = group->is_of_old = false;
 	group->fanout = -1;
-	set_state(group, STATE_WAITING);
+	group_set_state(group, STATE_WAITING);
 }
 
 static void begin_on_return(struct group *group)
@@ -247,7 +56,7 @@ void group_look_for_end(struct group *group)
 	if (!group_has_ended(group))
 		return;
 	if (group->is_stopping) {
-		set_state(group, STATE_GONE);
+		group_set_state(group, STATE_GONE);
 		group->owner.ended(group->owner.user);
 	} else if (group->is_gone) {
 		group_reset(group);
@@ -272,52 +81,58 @@ static void on_ended(void *user, struct child *child, const siginfo_t *how)
 
 /* ---- life of the group ------------------------------------------------------------------- */
 
-int group_open(struct group *group, sd_event *event, worker_main *run, size_t index)
+static struct child make_child(
+    struct group *group, size_t index, const struct child *like, uint64_t patience_ns)
 {
 	struct ledger *ledger = group->premises->ledger;
+	const size_t slot = group->run.first + index;
+
+	/* An earlier life's, which is over. */
+	atomic_store(&ledger_slot(ledger, slot)->pid, 0);
+	atomic_store(&ledger_slot(ledger, slot)->state, STATE_WAITING);
+	return (struct child) {
+		.heritage = { .config = group->config,
+		    .interface = group->interface,
+		    .ring = &group->ring,
+		    .worker = (uint32_t)index,
+		    .socket = -1,
+		    .old_socket = -1,
+		    .channel = -1,
+		    .stage = -1,
+		    .directory = group->premises->output,
+		    .ledger = ledger,
+		    .record = ledger_worker(ledger, slot) },
+		.owner = { .said = joining_hear, .ended = on_ended, .user = group },
+		.event = like->event,
+		.run = like->run,
+		.slot = ledger_slot(ledger, slot),
+		.restart = { .most_ns = patience_ns / 2 },
+		.socket = -1,
+		.channel = -1,
+	};
+}
+
+int group_open(struct group *group, sd_event *event, worker_main *run, size_t index)
+{
+	const struct child like = { .event = event, .run = run };
 	struct geometry geometry;
 	const struct geometry_rule *rule;
 
-	if (geometry_plan(&geometry, &group->config->ring, &rule) < 0)
+	if (geometry_plan(&geometry, &group->ring, &rule) < 0)
 		return -EINVAL;
 	group->fanout = -1;
 	group->intake.stamping.runtime = group->premises->runtime;
-	group->record = ledger_interface(ledger, index);
-	group->count = group->record->slot_count;
+	group->record = ledger_interface(group->premises->ledger, index);
+	group->count = group->run.count;
 	group->children = calloc(group->count, sizeof(*group->children));
 	if (!group->children)
 		return log_failure(-ENOMEM, "%s: cannot plan its workers", group->interface->name);
-	set_state(group, STATE_WAITING);
+	group_set_state(group, STATE_WAITING);
+	for (size_t i = 0; i < group->count; i++)
+		group->children[i] = make_child(group, i, &like, geometry_patience_ns(&geometry));
 	for (size_t i = 0; i < group->count; i++) {
-		size_t slot = group->record->first_slot + i;
-
-		/* An earlier life's, which is over. */
-		atomic_store(&ledger_slot(ledger, slot)->pid, 0);
-		atomic_store(&ledger_slot(ledger, slot)->state, STATE_WAITING);
-
-		group->children[i] = (struct child) {
-			.heritage = { .config = group->config,
-			    .interface = group->interface,
-			    .worker = (uint32_t)i,
-			    .socket = -1,
-			    .old_socket = -1,
-			    .channel = -1,
-			    .stage = -1,
-			    .directory = group->premises->output,
-			    .ledger = ledger,
-			    .record = ledger_worker(ledger, slot) },
-			.owner = { .said = on_said, .ended = on_ended, .user = group },
-			.event = event,
-			.run = run,
-			.slot = ledger_slot(ledger, slot),
-			.restart = { .most_ns = geometry_patience_ns(&geometry) / 2 },
-			.socket = -1,
-			.channel = -1,
-		};
-	}
-	for (size_t i = 0; i < group->count; i++) {
-		int r = premises_stage(group->premises, group->interface->name, (unsigned int)i,
-		    group->config->output.stage);
+		int r = premises_stage(group->premises, group->run.first + i,
+		    group->config->output.stage, group->start);
 
 		if (r < 0)
 			return r;
@@ -339,7 +154,7 @@ static int wait_for_link(struct group *group, const char *why)
 		    group->interface->name, why);
 		return -ENODEV;
 	}
-	set_state(group, STATE_WAITING);
+	group_set_state(group, STATE_WAITING);
 	journal_event(EVENT_INTERFACE_WAITING, &about, "%s: %s; capture begins when it is up",
 	    group->interface->name, why);
 	return 0;
@@ -365,8 +180,8 @@ static void refuse_and_stop(struct group *group)
 static int renew_intake(struct group *group)
 {
 	const struct place place = interfaces_place(group->interfaces, group->interface);
-	int r =
-	    intake_prepare(&group->intake, group->config, group->interface, &place, &group->link);
+	int r = intake_prepare(&group->intake, group->config, group->interface,
+	    (uint32_t)group->count, &place, &group->link);
 	bool is_shared_out = false;
 
 	for (size_t i = 0; r >= 0 && i < group->count; i++) {
@@ -374,7 +189,7 @@ static int renew_intake(struct group *group)
 
 		if (!child->captures)
 			continue;
-		if (!is_shared_out)
+		if (!is_shared_out && group_is_alone(group))
 			r = intake_share_out(&group->intake, child->socket);
 		is_shared_out = true;
 		if (r >= 0)
@@ -391,7 +206,7 @@ static void leave_device(struct group *group)
 	journal_event(EVENT_INTERFACE_GONE, &about, "%s: is gone; capture begins when it is back",
 	    group->interface->name);
 	group->is_gone = true;
-	set_state(group, STATE_WAITING);
+	group_set_state(group, STATE_WAITING);
 	refuse_and_stop(group);
 	group_look_for_end(group);
 }
@@ -413,7 +228,7 @@ static int go_on(struct group *group, const struct socket_seat *seat)
 		leave_device(group);
 		return 1;
 	}
-	set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
+	group_set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
 	for (size_t i = 0; !group->is_down && i < group->count; i++)
 		if (!child_lives(&group->children[i]) && !group->children[i].captures)
 			(void)succession_begin(group, &group->children[i]);
@@ -435,24 +250,57 @@ static int look_at_link(struct group *group, const char **ret_why)
 	return *ret_why ? 0 : r;
 }
 
+static int start_workers(struct group *group)
+{
+	int error = 0;
+
+	group->has_begun = true;
+	group->is_down = false;
+	for (size_t i = 0; i < group->count; i++) {
+		int r = succession_begin(group, &group->children[i]);
+
+		error = r < 0 ? r : error;
+	}
+	return error;
+}
+
 static int begin_anew(struct group *group)
 {
 	const struct place place = interfaces_place(group->interfaces, group->interface);
-	int error = 0, r;
+	int r;
 
 	(void)link_choose(group->link.arphrd, group->config->capture.link, &group->link.link_type);
 	atomic_store(&group->record->link_type, group->link.link_type);
-	r = intake_prepare(&group->intake, group->config, group->interface, &place, &group->link);
+	r = intake_prepare(&group->intake, group->config, group->interface, (uint32_t)group->count,
+	    &place, &group->link);
 	if (r < 0)
 		return r;
-	group->has_begun = true;
-	group->is_down = false;
-	set_state(group, STATE_STARTING);
-	for (size_t i = 0; i < group->count; i++) {
-		r = succession_begin(group, &group->children[i]);
-		error = r < 0 ? r : error;
-	}
-	return error < 0 ? error : 1;
+	group_set_state(group, STATE_STARTING);
+	r = start_workers(group);
+	return r < 0 ? r : 1;
+}
+
+int group_begin_beside(struct group *group, const struct group *serving)
+{
+	const struct place place = interfaces_place(group->interfaces, group->interface);
+	int r;
+
+	group->link = serving->link;
+	group->fanout = serving->fanout;
+	group->has_ever_run = true;
+	r = intake_compile(
+	    &group->intake, group->config, (uint32_t)group->count, &place, &group->link);
+	return r < 0 ? r : start_workers(group);
+}
+
+void group_go_on_leaving(struct group *group)
+{
+	struct socket_seat seat;
+
+	group->has_begun = group->runs = group->has_ever_run = true;
+	group->link.link_type = atomic_load(&group->record->link_type);
+	if (group->keeper && inheritance_enter(group, &seat) > 0)
+		group->fanout = seat.group;
 }
 
 int group_begin(struct group *group)
@@ -482,6 +330,24 @@ static void follow_mtu(struct group *group)
 		child_command(&group->children[i], MESSAGE_MTU, link.mtu);
 }
 
+/* Members are linked again in the order in which their sockets were made, when it is up. */
+static void take_new_order(const struct group *group)
+{
+	const struct group *all[] = { group, group->before };
+	uint64_t oldest_ns = UINT64_MAX;
+
+	for (size_t g = 0; g < COUNT_OF(all) && group->link.ifindex != 0; g++)
+		for (size_t i = 0; all[g] && i < all[g]->count; i++) {
+			const struct child *child = &all[g]->children[i];
+			uint64_t born_ns = atomic_load(&child->slot->born_ns);
+
+			if (child->socket < 0 || born_ns >= oldest_ns)
+				continue;
+			oldest_ns = born_ns;
+			atomic_store(&group->record->front, all[g]->run.first + (uint32_t)i + 1);
+		}
+}
+
 void group_link(struct group *group, int ifindex, enum link_change change)
 {
 	const struct journal_about about = { .interface = group->interface->name };
@@ -503,11 +369,12 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 	} else if (change == LINK_IS_DOWN && state_of(group) == STATE_RUNNING) {
 		journal_event(EVENT_INTERFACE_DOWN, &about,
 		    "%s: is down; capture goes on when it is up", name);
-		set_state(group, STATE_WAITING);
+		take_new_order(group);
+		group_set_state(group, STATE_WAITING);
 	} else if (change == LINK_IS_UP && state_of(group) == STATE_WAITING && group->runs) {
 		journal_event(EVENT_INTERFACE_BACK, &about, "%s: is up, capture goes on", name);
 		stamping_again(&group->intake.stamping);
-		set_state(group, STATE_RUNNING);
+		group_set_state(group, STATE_RUNNING);
 		if (group->is_of_old && renew_intake(group) < 0)
 			group->is_of_old = false; /* told; the old ones stay */
 	}
@@ -516,7 +383,7 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 void group_stop(struct group *group)
 {
 	group->is_stopping = true;
-	set_state(group, STATE_STOPPING);
+	group_set_state(group, STATE_STOPPING);
 	if (!group->is_gone)
 		refuse_and_stop(group);
 	group_look_for_end(group);
@@ -539,6 +406,17 @@ bool group_has_ended(const struct group *group)
 	return true;
 }
 
+bool group_is_steady(const struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		const struct child *child = &group->children[i];
+
+		if (!child->captures || !child_lives(child) || child_state(child) != STATE_RUNNING)
+			return false;
+	}
+	return true;
+}
+
 static void forget(struct group *group)
 {
 	free(group->children);
@@ -556,8 +434,7 @@ void group_close(struct group *group)
 		/* Kept where it holds what is nowhere else. */
 		if (ledger_commit_read(child->heritage.record, &commit) < 0 ||
 		    commit.counters.value[COUNTER_STAGED] == 0)
-			premises_remove_stage(
-			    group->premises, group->interface->name, (unsigned int)i);
+			premises_remove_stage(group->premises, group->run.first + i);
 	}
 	intake_release(&group->intake);
 	forget(group);

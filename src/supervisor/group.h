@@ -20,6 +20,13 @@ struct group_owner {
 	void *user;
 };
 
+/* Of two generations of workers that an interface may have at a time. */
+enum group_role {
+	GROUP_SERVES, /* the state of the interface is its own */
+	GROUP_COMES,  /* has joined the fanout group of the one that serves, and is sent nothing */
+	GROUP_LEAVES, /* is sent nothing any more */
+};
+
 /*
  * The workers of one interface: they open their rings at the same time and join their fanout group
  * one after the other (DESIGN section 3), and are started again where they die.
@@ -31,6 +38,12 @@ struct group {
 	struct premises *premises;
 	struct keeper *keeper; /* what an earlier life left in the descriptor store; or NULL */
 	struct ledger_interface *record;
+	struct ledger_run run;     /* its slots */
+	struct ring_config ring;   /* by which their rings are made */
+	enum premises_start start; /* whether stages and books are an earlier life's */
+	enum group_role role;
+	struct group *before; /* whose place it takes: not yet gone from the fanout group, whose
+			       * program is the change's for so long; or NULL */
 	const struct group_limits *limits;
 	struct group_owner owner;
 	struct child *children;
@@ -47,7 +60,10 @@ struct group {
 	bool is_of_old; /* the filters are an earlier life's: ours need the link to be compiled */
 };
 
-/* Lay out the slots and stages of an interface.  Logs.  Returns 0 or a negative errno. */
+/*
+ * Lay out the workers of an interface in the slots of `run`, which is set, as is `ring`, with their
+ * stages.  Logs.  Returns 0 or a negative errno.
+ */
 int group_open(struct group *group, sd_event *event, worker_main *run, size_t index);
 
 /*
@@ -56,6 +72,15 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
  * waited for (told in the journal), or a negative errno.  Logs.
  */
 int group_begin(struct group *group);
+
+/*
+ * Start the workers of the next generation in the fanout group of the one that serves, whose link
+ * and kind they share.  Logs.  Returns 0 or a negative errno.
+ */
+int group_begin_beside(struct group *group, const struct group *serving);
+
+/* Go on with those of a generation that was giving way, to the end.  Logs. */
+void group_go_on_leaving(struct group *group);
 
 /* Take in what is known of the link. */
 void group_link(struct group *group, int ifindex, enum link_change change);
@@ -70,6 +95,18 @@ void group_rotate(struct group *group);
 void group_look_for_end(struct group *group);
 
 bool group_has_ended(const struct group *group);
+
+/* Whether no other generation is in its fanout group. */
+static inline bool group_is_alone(const struct group *group)
+{
+	return group->role == GROUP_SERVES && !group->before;
+}
+
+/* Whether each worker captures, and none is just being born: a fork holds each socket once more. */
+bool group_is_steady(const struct group *group);
+
+/* The interface's state, where this generation speaks for it. */
+void group_set_state(struct group *group, enum ledger_state state);
 
 /* End everything at once, and forget it. */
 void group_close(struct group *group);

@@ -29,14 +29,16 @@ static int prepare_filter(struct intake *intake, const struct capture_config *ca
 	return r;
 }
 
-static int prepare_program(
-    struct intake *intake, const struct fanout_config *fanout, const struct link_state *link)
+static int prepare_program(struct intake *intake, const struct fanout_config *fanout,
+    uint32_t members, const struct link_state *link)
 {
 	int r;
 
 	if (!program_runs(fanout->mode))
 		return 0;
 	r = program_make(&intake->program, fanout, link_header_length(link->arphrd));
+	if (r >= 0)
+		r = program_bind(&intake->program, members);
 	/* It was good when the configuration was read. */
 	if (r < 0 && fanout->mode == FANOUT_PROGRAM)
 		return log_failure(r, "fanout.program: %s: is good no more", fanout->program);
@@ -49,21 +51,21 @@ static void release_programs(struct intake *intake)
 	program_release(&intake->program);
 }
 
-int intake_compile(struct intake *intake, const struct config *config, const struct place *place,
-    const struct link_state *link)
+int intake_compile(struct intake *intake, const struct config *config, uint32_t members,
+    const struct place *place, const struct link_state *link)
 {
 	int r;
 
 	release_programs(intake);
-	r = prepare_program(intake, &config->fanout, link);
+	r = prepare_program(intake, &config->fanout, members, link);
 	return r < 0 ? r : prepare_filter(intake, &config->capture, place, link);
 }
 
 int intake_prepare(struct intake *intake, const struct config *config,
-    const struct interface_config *interface, const struct place *place,
+    const struct interface_config *interface, uint32_t members, const struct place *place,
     const struct link_state *link)
 {
-	int r = intake_compile(intake, config, place, link);
+	int r = intake_compile(intake, config, members, place, link);
 
 	if (r >= 0 && config->capture.timestamp == TIMESTAMP_HARDWARE)
 		r = stamping_begin(&intake->stamping, place, interface->name);

@@ -17,15 +17,15 @@ struct intake {
 };
 
 /*
- * Make filter and program for an interface that is up.  May take some seconds.  Logs.  Returns 0 or
- * a negative errno.
+ * Make filter and program for an interface that is up, and for so many members.  May take some
+ * seconds.  Logs.  Returns 0 or a negative errno.
  */
-int intake_compile(struct intake *intake, const struct config *config, const struct place *place,
-    const struct link_state *link);
+int intake_compile(struct intake *intake, const struct config *config, uint32_t members,
+    const struct place *place, const struct link_state *link);
 
 /* The same, and have its device stamp packets where that is asked for. */
 int intake_prepare(struct intake *intake, const struct config *config,
-    const struct interface_config *interface, const struct place *place,
+    const struct interface_config *interface, uint32_t members, const struct place *place,
     const struct link_state *link);
 
 /* Give the group of this socket its program, where it has one.  Returns 0 or a negative errno. */

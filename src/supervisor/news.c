@@ -192,7 +192,7 @@ void news_patience(const struct group *group)
 	uint64_t patience, limit = group->limits->storage;
 	bool is_short;
 
-	if (geometry_plan(&geometry, &group->config->ring, &rule) < 0)
+	if (geometry_plan(&geometry, &group->ring, &rule) < 0)
 		return;
 	patience = geometry_patience_ns(&geometry);
 	is_short = patience < group->limits->heartbeat;

@@ -4,8 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "supervisor/deadlines.h"
-#include "supervisor/group.h"
+#include "supervisor/crew.h"
 #include "supervisor/inheritance.h"
 #include "supervisor/premises.h"
 #include "supervisor/report.h"
@@ -28,7 +27,7 @@ struct predecessor {
 	struct config config;
 	struct interface_config *interfaces;
 	struct premises premises;
-	struct group *groups;
+	struct crew crew;
 	sd_event *event;
 	uint64_t deadline_ns;
 	bool is_drained;
@@ -60,7 +59,7 @@ static int recall(struct predecessor *predecessor)
 	struct ledger_header *header = ledger_header(predecessor->left);
 
 	*config = *predecessor->seat->config;
-	premises_recall(config, header);
+	premises_recall(config, predecessor->left);
 	config->output.directory = header->output;
 	config->interface_count = header->interface_count;
 	config->interfaces = predecessor->interfaces =
@@ -75,7 +74,7 @@ static int recall(struct predecessor *predecessor)
 		config->interfaces[i] = (struct interface_config) { .name = record->name,
 			.device = at ? at + 1 : record->name,
 			.namespace = own,
-			.workers = record->slot_count };
+			.workers = ledger_last_run(record)->count };
 	}
 	return 0;
 }
@@ -99,9 +98,12 @@ static void on_ended(void *user)
 {
 	struct predecessor *predecessor = user;
 
-	for (size_t i = 0; i < predecessor->config.interface_count; i++)
-		if (!group_has_ended(&predecessor->groups[i]))
+	for (size_t i = 0; i < predecessor->config.interface_count; i++) {
+		const struct group *group = predecessor->crew.groups[i];
+
+		if (!group_has_ended(group) || (group->before && !group_has_ended(group->before)))
 			return;
+	}
 	predecessor->is_drained = true;
 	(void)sd_event_exit(predecessor->event, 0);
 }
@@ -115,8 +117,7 @@ static int on_check(sd_event_source *source, uint64_t usec, void *user)
 	(void)usec;
 	if (now_ns >= predecessor->deadline_ns)
 		return sd_event_exit(predecessor->event, 0);
-	for (size_t i = 0; i < predecessor->config.interface_count; i++)
-		deadlines_check(&predecessor->groups[i], now_ns);
+	crew_check(&predecessor->crew, now_ns);
 	r = sd_event_source_set_time_relative(source, check_interval_us);
 	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -139,42 +140,52 @@ static int open_loop(struct predecessor *predecessor)
 
 static int open_groups(struct predecessor *predecessor)
 {
-	int r = 0;
+	struct crew *crew = &predecessor->crew;
+	int r;
 
-	predecessor->groups =
-	    calloc(predecessor->config.interface_count, sizeof(*predecessor->groups));
-	if (!predecessor->groups)
-		return -ENOMEM;
+	*crew = (struct crew) {
+		.config = &predecessor->config,
+		.premises = &predecessor->premises,
+		.keeper = predecessor->seat->keeper,
+		.event = predecessor->event,
+		.run = predecessor->seat->run,
+		.owner = { on_runs, on_failed, on_ended, predecessor },
+	};
+	r = crew_open(crew);
+	/* How long its frames are, where it is still there. */
 	for (size_t i = 0; r >= 0 && i < predecessor->config.interface_count; i++) {
-		struct group *group = &predecessor->groups[i];
 		struct place place = { PLACE_HERE, "", predecessor->interfaces[i].device };
 
-		*group = (struct group) {
-			.config = &predecessor->config,
-			.interface = &predecessor->interfaces[i],
-			.premises = &predecessor->premises,
-			.keeper = predecessor->seat->keeper,
-			.limits = &group_limits,
-			.owner = { on_runs, on_failed, on_ended, predecessor },
-		};
-		/* How long its frames are, where it is still there. */
-		(void)socket_interface(&place, &group->link);
-		r = group_open(group, predecessor->event, predecessor->seat->run, i);
+		(void)socket_interface(&place, &crew->groups[i]->link);
 	}
 	return r;
+}
+
+static void take_over(struct group *group)
+{
+	struct socket_seat seat;
+
+	if (!group)
+		return;
+	(void)inheritance_enter(group, &seat);
+	group->has_begun = group->runs = true;
 }
 
 /* Whoever has a ring takes it over, and is stopped at once. */
 static void stop_all(struct predecessor *predecessor)
 {
-	for (size_t i = 0; i < predecessor->config.interface_count; i++) {
-		struct socket_seat seat;
+	const size_t count = predecessor->config.interface_count;
+	struct group **groups = predecessor->crew.groups;
 
-		(void)inheritance_enter(&predecessor->groups[i], &seat);
-		predecessor->groups[i].has_begun = predecessor->groups[i].runs = true;
+	for (size_t i = 0; i < count; i++) {
+		take_over(groups[i]);
+		take_over(groups[i]->before);
 	}
-	for (size_t i = 0; i < predecessor->config.interface_count; i++)
-		group_stop(&predecessor->groups[i]);
+	for (size_t i = 0; i < count; i++) {
+		group_stop(groups[i]);
+		if (groups[i]->before)
+			group_stop(groups[i]->before);
+	}
 }
 
 /* The next ledger begins with nothing; the gap is since the rings took no more in. */
@@ -227,12 +238,11 @@ static int drain(struct predecessor *predecessor)
 
 static void close_all(struct predecessor *predecessor)
 {
-	for (size_t i = 0; predecessor->groups && i < predecessor->config.interface_count; i++)
-		if (predecessor->groups[i].config)
-			group_close(&predecessor->groups[i]);
+	/* The keeper is the next life's. */
+	predecessor->crew.keeper = NULL;
+	crew_close(&predecessor->crew, false);
 	if (predecessor->premises.ledger)
 		(void)catalog_catch_up(&predecessor->premises.catalog);
-	free(predecessor->groups);
 	sd_event_unref(predecessor->event);
 	premises_close(&predecessor->premises);
 	free(predecessor->interfaces);

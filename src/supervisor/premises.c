@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "supervisor/premises.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -115,21 +116,19 @@ static int open_output(struct premises *premises, const char *path)
 	return 0;
 }
 
-static int check_memory(const struct config *config)
+int premises_check_memory(const struct ring_config *ring, uint64_t stage, uint64_t workers)
 {
 	struct geometry geometry;
 	const struct geometry_rule *rule = NULL;
-	uint64_t workers = 0, free = memory_available(), sum, bound;
-	int r = geometry_plan(&geometry, &config->ring, &rule);
+	uint64_t free = memory_available(), sum, bound;
+	int r = geometry_plan(&geometry, ring, &rule);
 
 	if (r < 0) {
 		log_line(LOG_ERR, "%s: %s", rule->key, rule->text);
 		return r;
 	}
-	for (size_t i = 0; i < config->interface_count; i++)
-		workers += config->interfaces[i].workers;
-	sum = workers * (geometry_memory(&geometry) + config->output.stage);
-	bound = config->ring.memory_is_default ? free / 2 : free;
+	sum = workers * (geometry_memory(&geometry) + stage);
+	bound = ring->memory_is_default ? free / 2 : free;
 	if (free == 0 || sum <= bound)
 		return 0;
 	log_line(LOG_ERR,
@@ -138,9 +137,17 @@ static int check_memory(const struct config *config)
 	    " MiB are available%s; fewer workers or a smaller ring.memory would "
 	    "be right",
 	    workers, sum >> 20, free >> 20,
-	    config->ring.memory_is_default ? ", and the default takes no more than half of them"
-					   : "");
+	    ring->memory_is_default ? ", and the default takes no more than half of them" : "");
 	return -EINVAL;
+}
+
+static int check_memory(const struct config *config)
+{
+	uint64_t workers = 0;
+
+	for (size_t i = 0; i < config->interface_count; i++)
+		workers += config->interfaces[i].workers;
+	return premises_check_memory(&config->ring, config->output.stage, workers);
 }
 
 /* Every worker needs several, and the usual soft limit is for programs that use select(2). */
@@ -155,9 +162,17 @@ static void allow_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void name_stage(char name[LEDGER_STAGE_LENGTH], const char *interface, unsigned int worker)
+/* By a number within the interface, which at first is the worker's. */
+static void name_stage(const struct premises *premises, size_t slot, struct ledger_stage *ret_stage)
 {
-	snprintf(name, LEDGER_STAGE_LENGTH, "stage.%.64s.%u", interface, worker);
+	const struct ledger *ledger = premises->ledger;
+	const struct ledger_interface *interface =
+	    ledger_interface(ledger, ledger_slot(ledger, slot)->interface);
+
+	*ret_stage = (struct ledger_stage) { .worker = ledger_slot(ledger, slot)->worker };
+	snprintf(ret_stage->interface, sizeof(ret_stage->interface), "%s", interface->name);
+	snprintf(ret_stage->file, sizeof(ret_stage->file), "stage.%.64s.%" PRIu32, interface->name,
+	    (uint32_t)slot - interface->first_slot);
 }
 
 /* Its owner alone may have written to it, and it holds what the ledger speaks of. */
@@ -167,19 +182,34 @@ static bool is_stage(const struct stat *status, uint64_t size)
 	       status->st_uid == geteuid() && !(status->st_mode & (S_IWGRP | S_IWOTH));
 }
 
+static bool has_stages_of(const struct premises *premises, const struct ledger_run *run)
+{
+	const uint64_t size = ledger_header(premises->ledger)->terms.stage_size;
+
+	for (uint32_t i = 0; i < run->count; i++) {
+		struct ledger_stage stage;
+		struct stat status;
+
+		name_stage(premises, run->first + i, &stage);
+		if (fstatat(premises->runtime, stage.file, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !is_stage(&status, size))
+			return false;
+	}
+	return true;
+}
+
+/* Of those who will be gone on with: see ledger_change. */
 static bool has_all_stages(const struct premises *premises)
 {
 	const struct ledger *ledger = premises->ledger;
-	const struct ledger_header *header = ledger_header(ledger);
 
-	for (uint32_t i = 0; i < header->slot_count; i++) {
-		const struct ledger_slot *slot = ledger_slot(ledger, i);
-		char name[LEDGER_STAGE_LENGTH];
-		struct stat status;
+	for (uint32_t i = 0; i < ledger_header(ledger)->interface_count; i++) {
+		const struct ledger_interface *interface = ledger_interface(ledger, i);
+		uint32_t change = atomic_load(&interface->change);
 
-		name_stage(name, ledger_interface(ledger, slot->interface)->name, slot->worker);
-		if (fstatat(premises->runtime, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !is_stage(&status, header->terms.stage_size))
+		if ((change != CHANGE_SETTLES && !has_stages_of(premises, &interface->serving)) ||
+		    ((change == CHANGE_MOVES || change == CHANGE_SETTLES) &&
+			!has_stages_of(premises, &interface->next)))
 			return false;
 	}
 	return true;
@@ -217,15 +247,22 @@ static int settle_ledger(struct premises *premises, const struct ledger_shape *s
 	return 0;
 }
 
+struct ledger_ring premises_ring(const struct ring_config *ring)
+{
+	return (struct ledger_ring) { ring->memory, ring->block_size, ring->retire_timeout };
+}
+
+struct ring_config premises_ring_of(const struct ledger_ring *ring)
+{
+	return (struct ring_config) { .memory = ring->memory,
+		.block_size = ring->block_size,
+		.retire_timeout = ring->retire_timeout_ns };
+}
+
 static struct ledger_terms terms_of(const struct config *config)
 {
 	return (struct ledger_terms) {
-		.ring_memory = config->ring.memory,
-		.block_size = config->ring.block_size,
-		.retire_timeout_ns = config->ring.retire_timeout,
 		.stage_size = config->output.stage,
-		.snaplen = config->capture.snaplen,
-		.resolution = config->output.resolution,
 		.link = config->capture.link,
 		.timestamp = config->capture.timestamp,
 		.promiscuous = config->capture.promiscuous,
@@ -236,16 +273,26 @@ static struct ledger_terms terms_of(const struct config *config)
 	};
 }
 
-void premises_recall(struct config *config, const struct ledger_header *header)
+/* For those that take over before the first leave: twice as many, and some where there are few. */
+static size_t spare_slots(uint64_t workers)
 {
-	const struct ledger_terms *terms = &header->terms;
+	enum { SPARE_LEAST = 8 };
 
-	config->ring.memory = terms->ring_memory;
-	config->ring.block_size = terms->block_size;
-	config->ring.retire_timeout = terms->retire_timeout_ns;
+	return (size_t)MOST(2 * workers, (uint64_t)SPARE_LEAST);
+}
+
+void premises_recall(struct config *config, const struct ledger *ledger)
+{
+	const struct ledger_terms *terms = &ledger_header(ledger)->terms;
+	const uint32_t slot = ledger_last_run(ledger_interface(ledger, 0))->first;
+	uint32_t file = atomic_load(&ledger_worker(ledger, slot)->file_terms);
+
+	config->ring = premises_ring_of(&ledger_slot(ledger, slot)->ring);
+	if (file != 0) {
+		config->capture.snaplen = file >> 1;
+		config->output.resolution = file & 1 ? RESOLUTION_US : RESOLUTION_NS;
+	}
 	config->output.stage = terms->stage_size;
-	config->capture.snaplen = terms->snaplen;
-	config->output.resolution = (unsigned int)terms->resolution;
 	config->capture.link = (unsigned int)terms->link;
 	config->capture.timestamp = (unsigned int)terms->timestamp;
 	config->capture.promiscuous = terms->promiscuous != 0;
@@ -259,13 +306,16 @@ static struct ledger_shape shape_of(
 {
 	for (size_t i = 0; i < config->interface_count; i++)
 		interfaces[i] = (struct ledger_shape_interface) { config->interfaces[i].name,
-			(size_t)config->interfaces[i].workers };
+			(size_t)config->interfaces[i].workers,
+			spare_slots(config->interfaces[i].workers) };
 	return (struct ledger_shape) {
 		.sensor = config->sensor,
 		.interface_count = config->interface_count,
 		.interfaces = interfaces,
 		.output = config->output.directory,
 		.terms = terms_of(config),
+		.ring = premises_ring(&config->ring),
+		.is_fixed = !program_runs(config->fanout.mode) || config->fanout.rollover,
 	};
 }
 
@@ -344,22 +394,8 @@ int premises_open(struct premises *ret_premises, const struct config *config,
 	return 0;
 }
 
-/* In the ledger too, where a later version finds it. */
-static void enter_stage(const struct premises *premises, const struct ledger_stage *stage)
-{
-	const struct ledger_header *header = ledger_header(premises->ledger);
-
-	for (uint32_t i = 0; i < header->slot_count; i++) {
-		const struct ledger_slot *slot = ledger_slot(premises->ledger, i);
-
-		if (slot->worker == stage->worker &&
-		    strcmp(ledger_interface(premises->ledger, slot->interface)->name,
-			stage->interface) == 0)
-			ledger_worker(premises->ledger, i)->stage = *stage;
-	}
-}
-
-static int make_stage(const struct premises *premises, const struct ledger_stage *stage)
+static int make_stage(
+    const struct premises *premises, size_t slot, const struct ledger_stage *stage)
 {
 	CLEANUP(close_at) int fd = -1;
 	int r;
@@ -382,7 +418,8 @@ static int make_stage(const struct premises *premises, const struct ledger_stage
 		    "tmpfs or a smaller output.stage would be right",
 		    stage->interface, stage->size >> 20);
 	}
-	enter_stage(premises, stage);
+	/* In the ledger too, where a later version finds it. */
+	ledger_worker(premises->ledger, slot)->stage = *stage;
 	return TAKE_FD(fd);
 }
 
@@ -421,14 +458,40 @@ static int open_stage(const struct premises *premises, const struct ledger_stage
 	return TAKE_FD(fd);
 }
 
-int premises_stage(
-    const struct premises *premises, const char *interface, unsigned int worker, uint64_t size)
+void premises_drop_stage(const struct premises *premises, size_t slot)
 {
-	struct ledger_stage stage = { .size = size, .worker = worker };
+	CLEANUP(close_at) int fd = -1;
+	struct ledger_stage stage;
 
-	name_stage(stage.file, interface, worker);
-	snprintf(stage.interface, sizeof(stage.interface), "%s", interface);
-	return premises->goes_on ? open_stage(premises, &stage) : make_stage(premises, &stage);
+	name_stage(premises, slot, &stage);
+	fd = openat(premises->runtime, stage.file, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	(void)await_stage(fd);
+	(void)unlinkat(premises->runtime, stage.file, 0);
+}
+
+void premises_free_slots(const struct premises *premises, const struct ledger_run *run)
+{
+	for (uint32_t i = 0; i < run->count; i++) {
+		const struct ledger_run one = { run->first + i, 1 };
+		struct ledger_commit commit;
+
+		if (ledger_commit_read(ledger_worker(premises->ledger, one.first), &commit) < 0 ||
+		    counters_are_settled(&commit.counters))
+			ledger_free_run(premises->ledger, &one);
+	}
+}
+
+int premises_stage(
+    const struct premises *premises, size_t slot, uint64_t size, enum premises_start start)
+{
+	struct ledger_stage stage;
+
+	name_stage(premises, slot, &stage);
+	stage.size = size;
+	return start == PREMISES_GO_ON ? open_stage(premises, &stage)
+				       : make_stage(premises, slot, &stage);
 }
 
 void premises_enter_terms(const struct premises *premises, const struct config *config)
@@ -436,13 +499,12 @@ void premises_enter_terms(const struct premises *premises, const struct config *
 	ledger_header(premises->ledger)->terms = terms_of(config);
 }
 
-void premises_remove_stage(
-    const struct premises *premises, const char *interface, unsigned int worker)
+void premises_remove_stage(const struct premises *premises, size_t slot)
 {
-	char name[LEDGER_STAGE_LENGTH];
+	struct ledger_stage stage;
 
-	name_stage(name, interface, worker);
-	(void)unlinkat(premises->runtime, name, 0);
+	name_stage(premises, slot, &stage);
+	(void)unlinkat(premises->runtime, stage.file, 0);
 }
 
 void premises_remove_ledger(const struct premises *premises)

@@ -36,12 +36,26 @@ int premises_open(struct premises *ret_premises, const struct config *config,
     const char *runtime_directory, enum premises_start start, enum exit_step *ret_step);
 
 /*
- * Make the stage of one worker, with its space taken, or open the one that is gone on with, once
- * nobody of the earlier life holds it any more: that is waited for.  Logs.  Returns a descriptor,
- * or a negative errno.
+ * Make the stage of a slot's worker, with its space taken, or open the one that is gone on with,
+ * once nobody of the earlier life holds it any more: that is waited for.  Logs.  Returns a
+ * descriptor, or a negative errno.
  */
 int premises_stage(
-    const struct premises *premises, const char *interface, unsigned int worker, uint64_t size);
+    const struct premises *premises, size_t slot, uint64_t size, enum premises_start start);
+
+/* Wait until nobody of the earlier life holds the stage of a slot, if there is one, and remove it.
+ */
+void premises_drop_stage(const struct premises *premises, size_t slot);
+
+/* Each slot that has nothing left is free for others; its counters go on. */
+void premises_free_slots(const struct premises *premises, const struct ledger_run *run);
+
+/* Whether this machine has the memory for so many workers more.  Logs.  Returns 0 or -EINVAL. */
+int premises_check_memory(const struct ring_config *ring, uint64_t stage, uint64_t workers);
+
+/* What a ring is made by, for the ledger, and back. */
+struct ledger_ring premises_ring(const struct ring_config *ring);
+struct ring_config premises_ring_of(const struct ledger_ring *ring);
 
 /* What sockets and files are made by has changed: who adopts the ledger must know. */
 void premises_enter_terms(const struct premises *premises, const struct config *config);
@@ -50,11 +64,10 @@ void premises_enter_terms(const struct premises *premises, const struct config *
 bool premises_fit(const struct ledger *ledger, const struct config *config);
 
 /* Put into a configuration what a ledger was made by: its terms. */
-void premises_recall(struct config *config, const struct ledger_header *header);
+void premises_recall(struct config *config, const struct ledger *ledger);
 
 /* Remove a stage whose content is in the file, or that never held any. */
-void premises_remove_stage(
-    const struct premises *premises, const char *interface, unsigned int worker);
+void premises_remove_stage(const struct premises *premises, size_t slot);
 
 /* Remove the ledger of a sensor that never began. */
 void premises_remove_ledger(const struct premises *premises);

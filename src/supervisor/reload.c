@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/difference.h"
+#include "supervisor/change.h"
 #include "supervisor/journal.h"
 #include "supervisor/renewal.h"
 #include "supervisor/report.h"
@@ -29,7 +30,10 @@ static int prepare(
 	int r = renewals ? 0 : log_failure(-ENOMEM, "cannot plan a reload");
 
 	for (size_t i = 0; r >= 0 && i < count; i++)
-		r = renewal_prepare(&renewals[i], &seat->groups[i], wanted);
+		if (change_is_wanted(seat->groups[i], wanted))
+			r = change_check(seat->groups[i], wanted);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = renewal_prepare(&renewals[i], seat->groups[i], wanted);
 	if (r < 0)
 		release(renewals, count);
 	else
@@ -69,20 +73,32 @@ static int take_up(const struct reload_seat *seat)
 	return r;
 }
 
-int reload_run(const struct reload_seat *seat)
+int reload_begin(const struct reload_seat *seat)
 {
 	const struct journal_about about = { 0 };
 	int r;
 
 	report_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_ns() / NSEC_PER_USEC);
 	r = take_up(seat);
-	if (r < 0)
-		journal_event(EVENT_RELOAD_REFUSED, &about,
-		    "reload refused: %s stays in force as it was; what is wrong is told above",
-		    seat->path);
-	else
-		journal_event(EVENT_RELOADED, &about, "reloaded: %s is in force", seat->path);
-	report_notify(
-	    "READY=1\nSTATUS=%s", r < 0 ? "reload refused; the journal says why" : "reloaded");
+	if (r >= 0)
+		return r;
+	journal_event(EVENT_RELOAD_REFUSED, &about,
+	    "reload refused: %s stays in force as it was; what is wrong is told above", seat->path);
+	report_notify("READY=1\nSTATUS=reload refused; the journal says why");
 	return r;
+}
+
+void reload_end(const char *path, int error)
+{
+	const struct journal_about about = { 0 };
+
+	if (error < 0)
+		journal_event(EVENT_RELOAD_REFUSED, &about,
+		    "reload refused in part: %s is in force, but for workers or rings that stay as "
+		    "they were; why is told above",
+		    path);
+	else
+		journal_event(EVENT_RELOADED, &about, "reloaded: %s is in force", path);
+	report_notify("READY=1\nSTATUS=%s",
+	    error < 0 ? "reload refused in part; the journal says why" : "reloaded");
 }

@@ -15,12 +15,16 @@ struct reload_seat {
 	const char *path;      /* where it was read */
 	reload_load *load;
 	struct premises *premises;
-	struct group *groups; /* as many as interfaces */
+	struct group **groups; /* as many as interfaces */
 };
 
 /*
- * Take the configuration file up as it is now, without losing a packet.  Blocks for as long as that
- * takes, some seconds at most.  Logs, and tells the service manager of its beginning and its end.
- * Returns 0, or a negative errno: then nothing has changed.
+ * Take the configuration file up as it is now, without losing a packet, but for workers and rings,
+ * which change after this.  Blocks for as long as that takes, some seconds at most.  Logs, and
+ * tells the service manager.  Returns 0, for reload_end() to tell the end of; or a negative errno:
+ * then nothing has changed, and that is told.
  */
-int reload_run(const struct reload_seat *seat);
+int reload_begin(const struct reload_seat *seat);
+
+/* Tell that it is done, or that workers and rings could not change. */
+void reload_end(const char *path, int error);

@@ -55,7 +55,7 @@ int renewal_prepare(struct renewal *renewal, struct group *group, const struct c
 	*renewal = (struct renewal) { .group = group };
 	if (r < 0 || !has_link(group, &place))
 		return r;
-	r = intake_compile(&renewal->intake, wanted, &place, &group->link);
+	r = intake_compile(&renewal->intake, wanted, (uint32_t)group->count, &place, &group->link);
 	renewal->is_made = r >= 0;
 	return r;
 }

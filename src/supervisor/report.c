@@ -40,6 +40,7 @@ struct report {
 	uint64_t last_ns;
 	struct device *devices; /* one an interface */
 	struct look *looks;     /* one a slot */
+	struct counters *now;   /* room for as many */
 };
 
 /* As they are now; as they were, where they cannot be read: they never go back. */
@@ -79,9 +80,10 @@ struct report *report_new(const struct config *config, const struct interfaces *
 		.ledger = ledger,
 		.last_ns = now_ns,
 		.looks = calloc(ledger_header(ledger)->slot_count, sizeof(struct look)),
+		.now = calloc(ledger_header(ledger)->slot_count, sizeof(struct counters)),
 		.devices = calloc(ledger_header(ledger)->interface_count, sizeof(struct device)),
 	};
-	if (!report->looks || !report->devices) {
+	if (!report->looks || !report->now || !report->devices) {
 		report_free(report);
 		return NULL;
 	}
@@ -94,6 +96,7 @@ void report_free(struct report *report)
 	if (!report)
 		return;
 	free(report->looks);
+	free(report->now);
 	free(report->devices);
 	free(report);
 }
@@ -175,19 +178,21 @@ static const char *likely_cause(unsigned int mode)
 	return mode < COUNT_OF(causes) ? causes[mode] : NULL;
 }
 
-static void tell_one_sided(const struct report *report, const struct ledger_slot *slot,
-    const uint64_t share[2], uint64_t now_ns)
+static void tell_one_sided(
+    const struct report *report, size_t index, const uint64_t share[2], uint64_t now_ns)
 {
+	const struct ledger_slot *slot = ledger_slot(report->ledger, index);
 	const struct ledger_interface *interface =
 	    ledger_interface(report->ledger, slot->interface);
-	struct look *look = &report->looks[interface->first_slot + slot->worker];
+	const uint32_t workers = interface->serving.count;
+	struct look *look = &report->looks[index];
 	const char *cause = likely_cause(report->config->fanout.mode);
 	const struct journal_about about = { .interface = interface->name,
 		.worker = &slot->worker };
 	const uint64_t seconds = (now_ns - report->last_ns) / NSEC_PER_SEC;
-	bool is_one_sided = cause && interface->slot_count > 1 && share[1] > 0 &&
+	bool is_one_sided = cause && workers > 1 && share[1] > 0 &&
 			    share[1] >= seconds * ONE_SIDED_LEAST_RATE &&
-			    share[0] * interface->slot_count >= 2 * share[1];
+			    share[0] * workers >= 2 * share[1];
 
 	if (!is_one_sided) {
 		look->one_sided_since_ns = 0;
@@ -242,7 +247,7 @@ static void look_at_interface(struct report *report, size_t index, uint64_t now_
 	const struct ledger_interface *interface = ledger_interface(report->ledger, index);
 	const double seconds =
 	    MOST((double)(now_ns - report->last_ns) / (double)NSEC_PER_SEC, 0.001);
-	struct counters now[WORKERS_MOST];
+	struct counters *now = report->now;
 	uint64_t all = 0;
 
 	for (uint32_t i = 0; i < interface->slot_count; i++) {
@@ -261,7 +266,8 @@ static void look_at_interface(struct report *report, size_t index, uint64_t now_
 		atomic_store(&slot->packets_per_second, (uint64_t)((double)seen / seconds));
 		atomic_store(&slot->bytes_per_second, (uint64_t)((double)bytes / seconds));
 		tell_drops(slot, interface->name, &now[i], &look->counters);
-		tell_one_sided(report, slot, (uint64_t[]) { seen, all }, now_ns);
+		tell_one_sided(
+		    report, interface->first_slot + i, (uint64_t[]) { seen, all }, now_ns);
 		look->counters = now[i];
 	}
 }
@@ -349,7 +355,7 @@ static size_t describe_interface(
 		snprintf(device, sizeof(device), ", the device lost %" PRIu64, nic_dropped);
 	return (size_t)snprintf(text, size,
 	    "%u worker%s on %s%s: %spkt/s, %sB/s, dropped %" PRIu64 " of %" PRIu64 " (%.3f%%)%s",
-	    interface->slot_count, interface->slot_count == 1 ? "" : "s", interface->name,
+	    interface->serving.count, interface->serving.count == 1 ? "" : "s", interface->name,
 	    state == STATE_WAITING ? " (waiting for it)" : "", packet_rate, byte_rate, dropped,
 	    seen, seen ? 100.0 * (double)dropped / (double)seen : 0.0, device);
 }

@@ -9,9 +9,9 @@
 #include "capture/geometry.h"
 #include "capture/link.h"
 #include "config/workers.h"
+#include "supervisor/balance.h"
 #include "supervisor/clock_watch.h"
-#include "supervisor/deadlines.h"
-#include "supervisor/group.h"
+#include "supervisor/crew.h"
 #include "supervisor/interfaces.h"
 #include "supervisor/journal.h"
 #include "supervisor/keeper.h"
@@ -40,8 +40,7 @@ struct supervisor {
 	struct config *config;
 	sd_event *event;
 	struct premises premises;
-	struct keeper *keeper; /* until its sockets are claimed */
-	struct group *groups;
+	struct crew crew;
 	struct interfaces *interfaces;
 	struct report *report;
 	sd_event_source *report_source;
@@ -50,8 +49,9 @@ struct supervisor {
 	struct clock_watch clock;
 	uint64_t settled; /* how far a stop had come when more time was asked for */
 	bool is_stopping;
-	bool wants_reload; /* once it is ready */
-	bool is_leaving;   /* another life goes on where this one stands */
+	bool wants_reload; /* once it is ready, and no other is under way */
+	bool is_reloading;
+	bool is_leaving; /* another life goes on where this one stands */
 	int exit_status;
 };
 
@@ -64,7 +64,7 @@ static void update_state(struct supervisor *supervisor)
 
 	for (size_t i = 0; i < supervisor->config->interface_count; i++) {
 		enum ledger_state one =
-		    (enum ledger_state)atomic_load(&supervisor->groups[i].record->state);
+		    (enum ledger_state)atomic_load(&supervisor->crew.groups[i]->record->state);
 
 		/* The first in the enum's order of readiness speaks for all. */
 		if (one < state)
@@ -116,6 +116,20 @@ static void begin_legacy(struct supervisor *supervisor)
 	legacy_begin(supervisor->premises.legacy, supervisor->event, &seat);
 }
 
+static void reload(struct supervisor *supervisor);
+
+/* Workers and rings are as the configuration says, or will not be. */
+static void on_changed(void *user, int error)
+{
+	struct supervisor *supervisor = user;
+
+	if (supervisor->is_reloading)
+		reload_end(supervisor->seat->path, error);
+	supervisor->is_reloading = false;
+	if (supervisor->wants_reload && supervisor->is_ready && !supervisor->is_stopping)
+		reload(supervisor);
+}
+
 static void reload(struct supervisor *supervisor)
 {
 	const struct reload_seat seat = {
@@ -123,20 +137,29 @@ static void reload(struct supervisor *supervisor)
 		.path = supervisor->seat->path,
 		.load = supervisor->seat->load,
 		.premises = &supervisor->premises,
-		.groups = supervisor->groups,
+		.groups = supervisor->crew.groups,
 	};
+	int r;
 
+	/* One after the other. */
+	if (crew_is_changing(&supervisor->crew))
+		return;
 	supervisor->wants_reload = false;
-	if (reload_run(&seat) >= 0)
+	r = reload_begin(&seat);
+	if (r >= 0) {
 		(void)sd_event_source_set_time_relative(
 		    supervisor->report_source, supervisor->config->report.interval / NSEC_PER_USEC);
+		supervisor->is_reloading = true;
+		if (crew_change(&supervisor->crew) == 0)
+			on_changed(supervisor, 0);
+	}
 }
 
 static void tell_ready(struct supervisor *supervisor)
 {
 	update_state(supervisor);
 	for (size_t i = 0; i < supervisor->config->interface_count; i++)
-		if (supervisor->groups[i].has_begun && !supervisor->groups[i].runs)
+		if (supervisor->crew.groups[i]->has_begun && !supervisor->crew.groups[i]->runs)
 			return;
 	if (supervisor->is_ready || supervisor->is_stopping)
 		return;
@@ -148,6 +171,9 @@ static void tell_ready(struct supervisor *supervisor)
 		(void)store_is_large(supervisor);
 	if (supervisor->wants_reload)
 		reload(supervisor);
+	else
+		/* An earlier life's were gone on with as they were. */
+		(void)crew_change(&supervisor->crew);
 }
 
 static void tell_started(const struct supervisor *supervisor, const struct group *group)
@@ -196,34 +222,6 @@ static void on_group_failed(void *user, int error)
 
 /* ---- stopping ---------------------------------------------------------------------------- */
 
-/* Every packet that was seen is in a file or in a counter, or this says that it is not. */
-static void close_the_books(struct supervisor *supervisor)
-{
-	struct ledger *ledger = supervisor->premises.ledger;
-
-	for (size_t i = 0; i < ledger_header(ledger)->slot_count; i++) {
-		const struct ledger_slot *slot = ledger_slot(ledger, i);
-		const char *interface = ledger_interface(ledger, slot->interface)->name;
-		const struct journal_about about = {
-			.interface = interface, .worker = &slot->worker, .cause = "imbalance"
-		};
-		struct ledger_commit commit;
-
-		if (ledger_commit_read(ledger_worker(ledger, i), &commit) < 0 ||
-		    counters_are_settled(&commit.counters))
-			continue;
-		atomic_store(&ledger_header(ledger)->imbalance, 1);
-		supervisor->exit_status = EX_SOFTWARE;
-		journal_event(EVENT_IMBALANCE, &about,
-		    "%s: the books of worker %u do not balance: seen %" PRIu64 ", dropped %" PRIu64
-		    ", written %" PRIu64 ", discarded %" PRIu64 ", staged %" PRIu64,
-		    interface, slot->worker, commit.counters.value[COUNTER_SEEN],
-		    commit.counters.value[COUNTER_DROPPED], commit.counters.value[COUNTER_WRITTEN],
-		    commit.counters.value[COUNTER_DISCARDED],
-		    commit.counters.value[COUNTER_STAGED]);
-	}
-}
-
 static void tell_stopped(struct supervisor *supervisor)
 {
 	struct counters total;
@@ -245,10 +243,8 @@ static void on_group_ended(void *user)
 {
 	struct supervisor *supervisor = user;
 
-	for (size_t i = 0; i < supervisor->config->interface_count; i++)
-		if (!group_has_ended(&supervisor->groups[i]))
-			return;
-	(void)sd_event_exit(supervisor->event, 0);
+	if (crew_has_ended(&supervisor->crew))
+		(void)sd_event_exit(supervisor->event, 0);
 }
 
 /* Grows with each step that a stop comes nearer to its end. */
@@ -283,8 +279,7 @@ static void stop(struct supervisor *supervisor)
 	update_state(supervisor);
 	report_notify("STOPPING=1\nSTATUS=writing what the rings hold");
 	journal_event(EVENT_STOPPING, &about, "stopping: writing what the rings hold");
-	for (size_t i = 0; i < supervisor->config->interface_count; i++)
-		group_stop(&supervisor->groups[i]);
+	crew_stop(&supervisor->crew);
 }
 
 /* Nothing is touched: the next life finds all as a killed one leaves it, and goes on from there. */
@@ -351,8 +346,7 @@ static int on_rotate_signal(
 
 	(void)source;
 	(void)info;
-	for (size_t i = 0; i < supervisor->config->interface_count; i++)
-		group_rotate(&supervisor->groups[i]);
+	crew_rotate(&supervisor->crew);
 	return 0;
 }
 
@@ -371,8 +365,7 @@ static int on_check(sd_event_source *source, uint64_t usec, void *user)
 	(void)usec;
 	/* After a pause of this process, perhaps of the whole machine, workers get a turn first. */
 	if (now_ns - supervisor->checked_ns < 2 * check_interval_us * NSEC_PER_USEC)
-		for (size_t i = 0; i < supervisor->config->interface_count; i++)
-			deadlines_check(&supervisor->groups[i], now_ns);
+		crew_check(&supervisor->crew, now_ns);
 	supervisor->checked_ns = now_ns;
 	clock_watch_look(&supervisor->clock);
 	interfaces_check(supervisor->interfaces);
@@ -391,7 +384,7 @@ static int on_report(sd_event_source *source, uint64_t usec, void *user)
 	if (!supervisor->is_stopping)
 		report_tick(supervisor->report, clock_monotonic_ns());
 	for (size_t i = 0; i < supervisor->config->interface_count; i++)
-		stamping_look(&supervisor->groups[i].intake.stamping);
+		stamping_look(&supervisor->crew.groups[i]->intake.stamping);
 	return again(source, supervisor->config->report.interval / NSEC_PER_USEC);
 }
 
@@ -413,7 +406,7 @@ static void on_link(
 	struct supervisor *supervisor = user;
 
 	for (size_t i = 0; i < supervisor->config->interface_count; i++) {
-		struct group *group = &supervisor->groups[i];
+		struct group *group = supervisor->crew.groups[i];
 
 		if (strcmp(territory, group->interface->namespace) != 0)
 			continue;
@@ -482,47 +475,33 @@ static int set_up_loop(struct supervisor *supervisor)
 
 static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step)
 {
-	const struct config *config = supervisor->config;
 	struct ledger_header *header = ledger_header(supervisor->premises.ledger);
-	int r = 0;
+	struct crew *crew = &supervisor->crew;
+	int r;
 
-	supervisor->groups = calloc(config->interface_count, sizeof(*supervisor->groups));
-	supervisor->report = report_new(
-	    config, supervisor->interfaces, supervisor->premises.ledger, clock_monotonic_ns());
-	if (!supervisor->groups || !supervisor->report)
+	crew->premises = &supervisor->premises;
+	crew->interfaces = supervisor->interfaces;
+	crew->event = supervisor->event;
+	supervisor->report = report_new(supervisor->config, supervisor->interfaces,
+	    supervisor->premises.ledger, clock_monotonic_ns());
+	if (!supervisor->report)
 		return log_failure(-ENOMEM, "cannot plan the groups");
 	*ret_step = STEP_RUNTIME;
 	atomic_store(&header->pid, (uint32_t)getpid());
 	if (!supervisor->premises.goes_on)
 		atomic_store(&header->started_utc_ns, clock_utc_ns());
-	for (size_t i = 0; r >= 0 && i < config->interface_count; i++) {
-		supervisor->groups[i] = (struct group) {
-			.config = config,
-			.interface = &config->interfaces[i],
-			.interfaces = supervisor->interfaces,
-			.premises = &supervisor->premises,
-			.keeper = supervisor->premises.goes_on ? supervisor->keeper : NULL,
-			.limits = &group_limits,
-			.owner = { on_group_runs, on_group_failed, on_group_ended, supervisor },
-		};
-		r = group_open(&supervisor->groups[i], supervisor->event, supervisor->seat->run, i);
-	}
-	if (r >= 0)
-		*ret_step = STEP_CAPTURE;
-	for (size_t i = 0; r >= 0 && i < config->interface_count; i++)
-		r = group_begin(&supervisor->groups[i]);
+	r = crew_open(crew);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < config->interface_count; i++)
-		supervisor->groups[i].keeper = NULL;
-	keeper_drop(TAKE(supervisor->keeper));
-	return 0;
+	*ret_step = STEP_CAPTURE;
+	return crew_begin(crew);
 }
 
 static void end_ledger(struct supervisor *supervisor)
 {
 	if (supervisor->is_stopping) {
-		close_the_books(supervisor);
+		if (!balance_check(supervisor->premises.ledger))
+			supervisor->exit_status = EX_SOFTWARE;
 		tell_stopped(supervisor);
 	} else {
 		premises_remove_ledger(&supervisor->premises);
@@ -547,19 +526,15 @@ static void tear_down(struct supervisor *supervisor)
 	bool leaves =
 	    supervisor->is_leaving || (supervisor->premises.goes_on && !supervisor->is_stopping);
 
-	for (size_t i = 0; supervisor->groups && i < supervisor->config->interface_count; i++)
-		if (supervisor->groups[i].config)
-			(leaves ? group_leave : group_close)(&supervisor->groups[i]);
+	crew_close(&supervisor->crew, leaves);
 	end_catalog(supervisor);
 	if (ledger) {
 		if (!leaves)
 			end_ledger(supervisor);
 		atomic_store(&ledger_header(ledger)->pid, 0);
 	}
-	keeper_free(supervisor->keeper);
 	report_free(supervisor->report);
 	interfaces_close(supervisor->interfaces);
-	free(supervisor->groups);
 	sd_event_source_unref(supervisor->report_source);
 	sd_event_unref(supervisor->event);
 	premises_close(&supervisor->premises);
@@ -567,20 +542,28 @@ static void tear_down(struct supervisor *supervisor)
 
 int supervisor_run(const struct supervisor_seat *seat)
 {
-	struct supervisor supervisor = { .seat = seat, .config = seat->config };
+	struct supervisor supervisor = {
+		.seat = seat,
+		.config = seat->config,
+		.crew = { .config = seat->config,
+		    .run = seat->run,
+		    .owner = { on_group_runs, on_group_failed, on_group_ended, &supervisor },
+		    .changed = on_changed },
+	};
 	enum exit_step step = STEP_CAPTURE;
 	int r;
 
 	workers_settle(seat->config);
-	r = keeper_open(&supervisor.keeper);
+	r = keeper_open(&supervisor.crew.keeper);
 	if (r >= 0)
 		predecessor_drain(&(struct predecessor_seat) {
-		    seat->config, seat->runtime_directory, supervisor.keeper, seat->run });
+		    seat->config, seat->runtime_directory, supervisor.crew.keeper, seat->run });
 	if (r >= 0)
 		r = premises_open(&supervisor.premises, seat->config, seat->runtime_directory,
-		    keeper_count(supervisor.keeper) > 0 ? PREMISES_GO_ON : PREMISES_ANEW, &step);
+		    keeper_count(supervisor.crew.keeper) > 0 ? PREMISES_GO_ON : PREMISES_ANEW,
+		    &step);
 	if (r < 0) {
-		keeper_free(supervisor.keeper);
+		keeper_free(supervisor.crew.keeper);
 		report_notify("ERRNO=%d", -r);
 		return exit_status_of(step, r);
 	}

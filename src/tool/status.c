@@ -263,6 +263,17 @@ static void share_out(const struct summary *summary, struct view *views, size_t 
 		views[i].share = (views[i].counters.value[COUNTER_SEEN] * 100 + all / 2) / all;
 }
 
+/* Their counters are in the sums; there is nobody else to show. */
+static size_t leave_out_unused(struct view *views, size_t count)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (atomic_load(&views[i].slot->is_used))
+			views[used++] = views[i];
+	return used;
+}
+
 static int show(const struct ledger *ledger, const struct sensors_request *request)
 {
 	const struct ledger_header *header = ledger_header(ledger);
@@ -284,6 +295,7 @@ static int show(const struct ledger *ledger, const struct sensors_request *reque
 	for (uint32_t i = 0; i < header->interface_count; i++)
 		summary.nic_dropped += atomic_load(&ledger_interface(ledger, i)->nic_dropped);
 	share_out(&summary, views, count);
+	count = leave_out_unused(views, count);
 	if (!request->json)
 		return print_text(&summary, views, count) < 0 ? EX_OSERR : 0;
 	print_json(&summary, views, count);

@@ -327,7 +327,7 @@ static int on_rotate(struct worker *worker, const struct message *message)
 
 static int on_stop(struct worker *worker, const struct message *message)
 {
-	const uint64_t retire_timeout = worker->heritage->config->ring.retire_timeout;
+	const uint64_t retire_timeout = worker->heritage->ring->retire_timeout;
 
 	(void)message;
 	worker->is_stopping = true;
@@ -422,7 +422,7 @@ static int run_loop(struct worker *worker)
 static int plan_ring(struct worker *worker, struct geometry *ret_geometry)
 {
 	const struct geometry_rule *rule = NULL;
-	int r = geometry_plan(ret_geometry, &worker->heritage->config->ring, &rule);
+	int r = geometry_plan(ret_geometry, worker->heritage->ring, &rule);
 
 	if (r < 0)
 		return say_failure(worker, r, "plan the ring", rule->text);

@@ -49,6 +49,12 @@ static const char *const names[FAULT_COUNT_] = {
 	[FAULT_HEARD] = "heard",
 	[FAULT_LINE_WRITTEN] = "line_written",
 	[FAULT_ENTERED] = "entered",
+	[FAULT_CHANGE_OPENED] = "change_opened",
+	[FAULT_CHANGE_MEANT] = "change_meant",
+	[FAULT_CHANGE_MOVED] = "change_moved",
+	[FAULT_CHANGE_CLOSED] = "change_closed",
+	[FAULT_CHANGE_EMPTY] = "change_empty",
+	[FAULT_CHANGE_SETTLED] = "change_settled",
 };
 
 /* Shared with every process forked later. */

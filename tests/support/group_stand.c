@@ -74,6 +74,8 @@ static void open_group(worker_main *run)
 		.interface = &interface,
 		.premises = &premises,
 		.limits = &limits,
+		.run = ledger_interface(premises.ledger, 0)->serving,
+		.ring = config.ring,
 		.owner = { on_runs, on_failed, on_ended, NULL },
 	};
 	assert_int_equal(group_open(&group, event, run, 0), 0);

@@ -101,6 +101,21 @@ static uint64_t draw(struct strikes *strikes, uint64_t below)
 	return (z ^ (z >> 31)) % below;
 }
 
+/* One of those that have a worker, perhaps a dead one. */
+static size_t draw_slot(struct strikes *strikes)
+{
+	const size_t count = ledger_header(strikes->ledger)->slot_count;
+	uint64_t used = 0, drawn;
+
+	for (size_t i = 0; i < count; i++)
+		used += atomic_load(&ledger_slot(strikes->ledger, i)->is_used) != 0;
+	drawn = used > 0 ? draw(strikes, used) : 0;
+	for (size_t i = 0; i < count; i++)
+		if (atomic_load(&ledger_slot(strikes->ledger, i)->is_used) && drawn-- == 0)
+			return i;
+	return 0;
+}
+
 static void doze(uint64_t ns)
 {
 	const struct timespec time = { (time_t)(ns / NSEC_PER_SEC), (long)(ns % NSEC_PER_SEC) };
@@ -163,7 +178,7 @@ static int hit(
 
 static void strike(struct strikes *strikes, const struct options *options)
 {
-	size_t slot = (size_t)draw(strikes, ledger_header(strikes->ledger)->slot_count);
+	size_t slot = draw_slot(strikes);
 	uint64_t begin;
 	uint32_t pid;
 

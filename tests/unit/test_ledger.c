@@ -2,6 +2,7 @@
 #include "support/cmocka.h"
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "ledger/finished.h"
 #include "support/ledger_seeds.h"
 
@@ -335,10 +336,9 @@ static const struct ledger_shape left = {
 	.interface_count = 2,
 	.interfaces = left_interfaces,
 	.output = "/var/lib/fancap/dmz",
-	.terms = { .ring_memory = 1 << 26,
-	    .block_size = 1 << 20,
-	    .retire_timeout_ns = 100000000,
-	    .stage_size = 1 << 22 },
+	.terms = { .stage_size = 1 << 22 },
+	.ring = { 1 << 26, 1 << 20, 100000000 },
+	.is_fixed = true,
 };
 
 static void leave_a_ledger(void)
@@ -381,8 +381,8 @@ static void a_ledger_of_another_shape_is_not(void **state)
 	others[2].interfaces = shifted;
 	others[3].interface_count = 1;
 	others[4].output = "/srv/dmz";
-	others[5].terms.ring_memory *= 2;
-	others[6].terms.retire_timeout_ns += 1;
+	others[5].ring.memory *= 2;
+	others[6].ring.retire_timeout_ns += 1;
 	others[7].terms.stage_size *= 2;
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
 		struct ledger *ledger = NULL;
@@ -415,6 +415,60 @@ static void a_ledger_that_is_not_whole_is_not(void **state)
 	ledger_close(ledger);
 }
 
+/* Where others may come, a ledger is gone on with whatever they are, as long as there is room. */
+static void a_ledger_whose_workers_may_change_is(void **state)
+{
+	struct ledger_shape_interface interfaces[] = { { "eth0", 2, 4 }, { "eth1", 1, 2 } };
+	struct ledger_shape shape = left;
+	struct ledger *ledger = NULL;
+
+	(void)state;
+	shape.interfaces = interfaces;
+	shape.is_fixed = false;
+	assert_int_equal(ledger_create(&ledger, directory, &shape), 0);
+	ledger_close(TAKE(ledger));
+	shape.ring.memory *= 2;
+	interfaces[0].workers = 4;
+	assert_int_equal(ledger_adopt(&ledger, directory, &shape), 0);
+	assert_int_equal(ledger_interface(ledger, 0)->serving.count, 2);
+	assert_int_equal(ledger_slot(ledger, 1)->ring.memory, 1 << 26);
+	ledger_close(TAKE(ledger));
+	interfaces[0].workers = 5;
+	assert_int_equal(ledger_adopt(&ledger, directory, &shape), -ESTALE);
+	interfaces[0].workers = 2;
+	shape.is_fixed = true;
+	assert_int_equal(ledger_adopt(&ledger, directory, &shape), -ESTALE);
+}
+
+static void runs_are_side_by_side_and_of_one_interface(void **state)
+{
+	const struct ledger_shape_interface interfaces[] = { { "eth0", 2, 4 }, { "eth1", 1, 2 } };
+	const struct ledger_ring ring = { 1, 2, 3 };
+	struct ledger_shape shape = left;
+	struct ledger *ledger = NULL;
+	struct ledger_interface *first;
+	struct ledger_run run = { 0 }, more = { 0 };
+
+	(void)state;
+	shape.interfaces = interfaces;
+	assert_int_equal(ledger_create(&ledger, directory, &shape), 0);
+	first = ledger_interface(ledger, 0);
+	assert_int_equal(ledger_find_run(ledger, first, 5, &run), -ENOSPC);
+	assert_int_equal(ledger_find_run(ledger, first, 3, &run), 0);
+	assert_int_equal(run.first, 2);
+	ledger_take_run(ledger, &run, &ring);
+	assert_int_equal(ledger_slot(ledger, 4)->worker, 2);
+	assert_int_equal(ledger_slot(ledger, 4)->ring.retire_timeout_ns, 3);
+	assert_int_equal(ledger_find_run(ledger, first, 2, &more), -ENOSPC);
+	ledger_free_run(ledger, &first->serving);
+	assert_int_equal(ledger_find_run(ledger, first, 2, &more), 0);
+	assert_int_equal(more.first, 0);
+	assert_int_equal(ledger_find_run(ledger, first, 3, &more), -ENOSPC);
+	assert_int_equal(ledger_find_run(ledger, ledger_interface(ledger, 1), 2, &more), 0);
+	assert_int_equal(more.first, 7);
+	ledger_close(ledger);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +486,8 @@ int main(void)
 		LEDGER_TEST(a_worker_without_a_commit_is_settled_too),
 		LEDGER_TEST(a_ledger_of_the_same_shape_is_gone_on_with),
 		LEDGER_TEST(a_ledger_of_another_shape_is_not),
+		LEDGER_TEST(a_ledger_whose_workers_may_change_is),
+		LEDGER_TEST(runs_are_side_by_side_and_of_one_interface),
 		LEDGER_TEST(a_ledger_that_is_not_whole_is_not),
 	};
 

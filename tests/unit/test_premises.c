@@ -83,13 +83,30 @@ static void a_ledger_fits_what_it_was_made_for(void **state)
 	(void)state;
 	assert_int_equal(open_them(PREMISES_ANEW), 0);
 	assert_true(premises_fit(premises.ledger, &config));
+	/* Others can take over, where there is room for them. */
+	interface.workers = 8;
+	config.ring.memory = 2 << 20;
+	assert_true(premises_fit(premises.ledger, &config));
+	interface.workers = 9;
+	assert_false(premises_fit(premises.ledger, &config));
+	interface.workers = 2;
+	config.fanout.mode = FANOUT_HASH;
+	assert_false(premises_fit(premises.ledger, &config));
+	config.ring.memory = 1 << 20;
+	assert_false(premises_fit(premises.ledger, &config));
+}
+
+static void a_ledger_of_the_kernels_own_mode_fits_nothing_else(void **state)
+{
+	(void)state;
+	config.fanout.mode = FANOUT_HASH;
+	assert_int_equal(open_them(PREMISES_ANEW), 0);
+	assert_true(premises_fit(premises.ledger, &config));
 	interface.workers = 3;
 	assert_false(premises_fit(premises.ledger, &config));
 	interface.workers = 2;
 	config.ring.memory = 2 << 20;
 	assert_false(premises_fit(premises.ledger, &config));
-	config.ring.memory = 1 << 20;
-	assert_true(premises_fit(premises.ledger, &config));
 }
 
 /* Each of them, or a drain would go by what was never so. */
@@ -99,6 +116,7 @@ static void its_terms_are_recalled(void **state)
 
 	(void)state;
 	assert_int_equal(open_them(PREMISES_ANEW), 0);
+	atomic_store(&ledger_worker(premises.ledger, 0)->file_terms, SNAPLEN_MOST << 1);
 	config.ring.memory = 2 << 20;
 	config.ring.block_size = 1 << 18;
 	config.ring.retire_timeout = 1;
@@ -110,7 +128,7 @@ static void its_terms_are_recalled(void **state)
 	config.capture.promiscuous = false;
 	config.fanout.mode = FANOUT_HASH;
 	config.fanout.rollover = true;
-	premises_recall(&config, ledger_header(premises.ledger));
+	premises_recall(&config, premises.ledger);
 	assert_true(premises_fit(premises.ledger, &config));
 	assert_int_equal(config.ring.memory, before.ring.memory);
 	assert_int_equal(config.ring.block_size, before.ring.block_size);
@@ -126,6 +144,7 @@ int main(void)
 		PREMISES_TEST(more_memory_than_there_is_is_refused),
 		PREMISES_TEST(memory_that_is_gone_on_with_is_not_asked_for_again),
 		PREMISES_TEST(a_ledger_fits_what_it_was_made_for),
+		PREMISES_TEST(a_ledger_of_the_kernels_own_mode_fits_nothing_else),
 		PREMISES_TEST(its_terms_are_recalled),
 	};
 

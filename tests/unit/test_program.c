@@ -2,8 +2,10 @@
 #include "support/cmocka.h"
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "capture/program.h"
 #include "capture/program_text.h"
+#include "support/interpreter.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -259,6 +261,79 @@ static void each_mode_that_runs_by_a_program_has_one(void **state)
 	}
 }
 
+static struct program copy_of(const struct sock_filter *instructions, size_t count)
+{
+	struct program copy = { calloc(count, sizeof(*instructions)), count };
+
+	assert_non_null(copy.instructions);
+	memcpy(copy.instructions, instructions, count * sizeof(*instructions));
+	return copy;
+}
+
+static uint32_t run(const struct program *which, const uint8_t *frame, size_t length)
+{
+	const struct passing passing = { frame, length, 14, false };
+	struct interpreter interpreter;
+	uint32_t result;
+
+	assert_true(interpreter_open(&interpreter, which));
+	result = interpreter_run(&interpreter, &passing);
+	interpreter_close(&interpreter);
+	return result;
+}
+
+/* Whoever joins beyond the members is sent nothing, whatever the program does. */
+static void a_bound_one_returns_what_the_kernel_makes_of_it(void **state)
+{
+	enum { ROUNDS = 20000, LENGTH = 5 };
+	const uint8_t frame[64] = { 0, 1, 2, 3, 0xfe, 0xff, 77, 8, 0x45, 9, 1, 200, 3 };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	size_t bound = 0, beyond = 0;
+
+	(void)state;
+	srand(11);
+	for (int round = 0; round < ROUNDS; round++) {
+		const uint32_t members = (uint32_t)(rand() % 5 + 1);
+		struct sock_filter all[LENGTH + 2] = { { BPF_LD | BPF_W | BPF_LEN, 0, 0, 0 } };
+		CLEANUP(program_release) struct program plain = { 0 }, made = { 0 };
+
+		for (size_t i = 1; i <= LENGTH; i++) {
+			all[i] = draw();
+			/* Nothing that only the kernel can answer. */
+			if (BPF_CLASS(all[i].code) == BPF_LD)
+				all[i].k %= sizeof(frame);
+		}
+		all[LENGTH + 1] = (struct sock_filter)BPF_STMT(
+		    (uint16_t)(rand() % 2 ? BPF_RET | BPF_K : BPF_RET | BPF_A), (uint32_t)rand());
+		if (!kernel_takes(fd, all, COUNT_OF(all)))
+			continue;
+		plain = copy_of(all, COUNT_OF(all));
+		made = copy_of(all, COUNT_OF(all));
+		assert_int_equal(program_bind(&made, members), 0);
+		assert_true(kernel_takes(fd, made.instructions, made.count));
+		for (size_t length = 0; length <= sizeof(frame); length += 16) {
+			uint32_t result = run(&plain, frame, length);
+
+			assert_int_equal(run(&made, frame, length), result % members);
+			beyond += result >= members;
+		}
+		bound++;
+	}
+	close(fd);
+	assert_true(bound > 100 && beyond > 100);
+}
+
+static void one_that_has_no_room_left_is_not_bound(void **state)
+{
+	struct program full = { calloc(BPF_MAXINSNS, sizeof(struct sock_filter)), BPF_MAXINSNS };
+
+	(void)state;
+	assert_non_null(full.instructions);
+	assert_int_equal(program_bind(&full, 4), -E2BIG);
+	assert_int_equal(full.count, BPF_MAXINSNS);
+	program_release(&full);
+}
+
 static void the_kernels_own_modes_have_none(void **state)
 {
 	const unsigned int modes[] = { FANOUT_HASH, FANOUT_LB, FANOUT_ROLLOVER, 1000 };
@@ -316,6 +391,8 @@ int main(void)
 		cmocka_unit_test(what_is_no_plain_file_is_told),
 		cmocka_unit_test(the_kernel_takes_what_passes_and_nothing_else),
 		cmocka_unit_test(each_mode_that_runs_by_a_program_has_one),
+		cmocka_unit_test(a_bound_one_returns_what_the_kernel_makes_of_it),
+		cmocka_unit_test(one_that_has_no_room_left_is_not_bound),
 		cmocka_unit_test(the_kernels_own_modes_have_none),
 		cmocka_unit_test(a_program_of_ones_own_is_made_of_its_file),
 	};

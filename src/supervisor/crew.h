@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "supervisor/change.h"
+#include "supervisor/group.h"
+
+/*
+ * All workers of a sensor: a group for each interface, and the changes of them that are under way.
+ */
+struct crew {
+	struct config *config;
+	struct premises *premises;
+	struct keeper *keeper; /* what the service manager kept, until the groups have begun */
+	const struct interfaces *interfaces;
+	sd_event *event;
+	worker_main *run;
+	struct group_owner owner;
+	/* Every change that was under way is over; the error of the last that failed, or 0. */
+	void (*changed)(void *user, int error);
+	struct group **groups;   /* one for each interface: the generation that serves */
+	struct change **changes; /* the same; NULL: none */
+	int error;               /* of a change, once one has failed */
+};
+
+/* Lay out all groups, by what an earlier life left where that is gone on with.  Logs. */
+int crew_open(struct crew *crew);
+
+/* Begin to capture, or to wait for what is not there.  Logs.  Returns 0 or a negative errno. */
+int crew_begin(struct crew *crew);
+
+/*
+ * Change each group that is not as the configuration says.  Logs.  Returns how many changes are
+ * under way; crew.changed tells their end.
+ */
+size_t crew_change(struct crew *crew);
+bool crew_is_changing(const struct crew *crew);
+
+/* Look for workers that are late with something. */
+void crew_check(const struct crew *crew, uint64_t now_ns);
+
+void crew_rotate(const struct crew *crew);
+void crew_stop(struct crew *crew);
+bool crew_has_ended(const struct crew *crew);
+
+/* End all workers, and forget them; with `leaves` all is left for another life to go on with. */
+void crew_close(struct crew *crew, bool leaves);

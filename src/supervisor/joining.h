@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "supervisor/group.h"
+
+/*
+ * How workers come together in their fanout group, by what they say: all rings first, then one
+ * after the other into the group, and once all are in it, packets count (DESIGN section 3).
+ */
+
+/* What a child says; `user` is its group. */
+void joining_hear(void *user, struct child *child, const struct message *message);

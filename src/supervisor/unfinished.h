@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#pragma once
+
+#include "supervisor/keeper.h"
+#include "supervisor/premises.h"
+
+/*
+ * A change of an interface's workers that an earlier life of the supervisor left in the ledger
+ * which is gone on with.
+ */
+
+/*
+ * Before an interface's group is opened: undo what was sent nothing yet, and put away what was left
+ * of one that was done.  What stands as CHANGE_MOVES after it is for change_resume().
+ */
+void unfinished_settle(const struct premises *premises, struct keeper *keeper, size_t index);
