@@ -184,7 +184,7 @@ static void tell_started(const struct supervisor *supervisor, const struct group
 	struct geometry geometry;
 	char ring[GEOMETRY_TEXT] = "";
 
-	if (geometry_plan(&geometry, &config->ring, &rule) == 0)
+	if (geometry_plan(&geometry, &group->ring, &rule) == 0)
 		geometry_describe(&geometry, link_header_received(group->link.link_type), ring);
 	journal_event(EVENT_STARTED, &about,
 	    "%s: %zu worker%s to %s, each with a ring of its own: %s", group->interface->name,
