@@ -70,6 +70,10 @@ void ring_report_text(FILE *to, const struct ring_report *report)
 	if (is_good)
 		geometry_describe(&geometry, report->load.link_header, text);
 	fprintf(to, "%s\n", is_good ? text : "no ring can be made of this");
+	if (is_good) {
+		print_memory(to, report, geometry_memory(&geometry) * report->workers);
+		print_times(to, report, &geometry);
+	}
 	fprintf(to,
 	    "tpacket_req3: tp_block_size %" PRIu64 ", tp_block_nr %" PRIu64
 	    ", tp_frame_size %" PRIu64 ", tp_frame_nr %" PRIu64 ", tp_retire_blk_tov %" PRIu64
@@ -80,10 +84,6 @@ void ring_report_text(FILE *to, const struct ring_report *report)
 	print_rules(to, &request, true);
 	fputs("rules of fancap:\n", to);
 	print_rules(to, &request, false);
-	if (!is_good)
-		return;
-	print_memory(to, report, geometry_memory(&geometry) * report->workers);
-	print_times(to, report, &geometry);
 }
 
 /* ---- for machines ------------------------------------------------------------------------ */
