@@ -126,19 +126,36 @@ static void fill(const struct ledger *ledger, const struct ledger_shape *shape)
 	}
 }
 
+static bool is_free(const struct ledger *ledger, const struct ledger_run *run)
+{
+	for (uint32_t i = 0; i < run->count; i++)
+		if (atomic_load(&ledger_slot(ledger, run->first + i)->is_used))
+			return false;
+	return true;
+}
+
 int ledger_find_run(const struct ledger *ledger, const struct ledger_interface *interface,
     size_t count, struct ledger_run *ret_run)
 {
-	const uint32_t end = interface->first_slot + interface->slot_count;
-	uint32_t first = interface->first_slot;
+	const uint32_t first = interface->first_slot;
+	uint32_t last;
 
-	for (uint32_t i = first; i < end && i - first < count; i++)
-		if (atomic_load(&ledger_slot(ledger, i)->is_used))
-			first = i + 1;
-	if (end - first < count)
+	if (count > interface->slot_count)
 		return -ENOSPC;
-	*ret_run = (struct ledger_run) { first, (uint32_t)count };
-	return 0;
+	last = first + interface->slot_count - (uint32_t)count;
+	/* At an end, where there is room: then what is left lies in one piece. */
+	for (uint32_t turn = 0; turn <= last - first; turn++) {
+		const struct ledger_run run = { turn == 0   ? first
+						: turn == 1 ? last
+							    : first + turn - 1,
+			(uint32_t)count };
+
+		if (is_free(ledger, &run)) {
+			*ret_run = run;
+			return 0;
+		}
+	}
+	return -ENOSPC;
 }
 
 void ledger_take_run(

@@ -455,17 +455,43 @@ static void runs_are_side_by_side_and_of_one_interface(void **state)
 	first = ledger_interface(ledger, 0);
 	assert_int_equal(ledger_find_run(ledger, first, 5, &run), -ENOSPC);
 	assert_int_equal(ledger_find_run(ledger, first, 3, &run), 0);
-	assert_int_equal(run.first, 2);
+	assert_int_equal(run.first, 3);
 	ledger_take_run(ledger, &run, &ring);
-	assert_int_equal(ledger_slot(ledger, 4)->worker, 2);
-	assert_int_equal(ledger_slot(ledger, 4)->ring.retire_timeout_ns, 3);
+	assert_int_equal(ledger_slot(ledger, 5)->worker, 2);
+	assert_int_equal(ledger_slot(ledger, 5)->ring.retire_timeout_ns, 3);
 	assert_int_equal(ledger_find_run(ledger, first, 2, &more), -ENOSPC);
 	ledger_free_run(ledger, &first->serving);
 	assert_int_equal(ledger_find_run(ledger, first, 2, &more), 0);
 	assert_int_equal(more.first, 0);
-	assert_int_equal(ledger_find_run(ledger, first, 3, &more), -ENOSPC);
+	assert_int_equal(ledger_find_run(ledger, first, 4, &more), -ENOSPC);
 	assert_int_equal(ledger_find_run(ledger, ledger_interface(ledger, 1), 2, &more), 0);
 	assert_int_equal(more.first, 7);
+	ledger_close(ledger);
+}
+
+/* Each change of workers finds room beside those that serve, wherever these came to lie. */
+static void a_run_leaves_its_room_in_one_piece(void **state)
+{
+	static const size_t counts[] = { 3, 4, 4, 2, 3, 4, 4, 3, 4 };
+	const struct ledger_shape_interface interface = { "eth0", 2, 6 };
+	const struct ledger_shape shape = {
+		.sensor = "s", .interface_count = 1, .interfaces = &interface
+	};
+	const struct ledger_ring ring = { 1, 2, 3 };
+	struct ledger_run serving = { 0, 2 };
+	struct ledger *ledger;
+
+	(void)state;
+	assert_int_equal(ledger_create(&ledger, directory, &shape), 0);
+	for (size_t i = 0; i < COUNT_OF(counts); i++) {
+		struct ledger_run next;
+
+		assert_int_equal(
+		    ledger_find_run(ledger, ledger_interface(ledger, 0), counts[i], &next), 0);
+		ledger_take_run(ledger, &next, &ring);
+		ledger_free_run(ledger, &serving);
+		serving = next;
+	}
 	ledger_close(ledger);
 }
 
@@ -488,6 +514,7 @@ int main(void)
 		LEDGER_TEST(a_ledger_of_another_shape_is_not),
 		LEDGER_TEST(a_ledger_whose_workers_may_change_is),
 		LEDGER_TEST(runs_are_side_by_side_and_of_one_interface),
+		LEDGER_TEST(a_run_leaves_its_room_in_one_piece),
 		LEDGER_TEST(a_ledger_that_is_not_whole_is_not),
 	};
 
