@@ -159,7 +159,9 @@ static void on_runs(void *user, const struct group *group)
 
 static void on_ended(void *user)
 {
-	(void)user;
+	const struct change *change = user;
+
+	change->owner.ended(change->owner.user);
 }
 
 /* A socket's name in the store has its generation: no two of a worker's number may be the same. */

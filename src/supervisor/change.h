@@ -22,6 +22,8 @@ struct change;
 struct change_owner {
 	/* The next generation serves from here on. */
 	void (*moved)(void *user, struct change *change);
+	/* Of those who give way nobody is left to wait for; their sockets are still there. */
+	void (*ended)(void *user);
 	/* Whether no process is just being born, which would hold each socket once more. */
 	bool (*is_steady)(void *user);
 	/* It is over: with an error, told, all is as it was before.  To be freed there. */

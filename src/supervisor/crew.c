@@ -67,9 +67,17 @@ static void on_done(void *user, struct change *change, int error)
 	crew->changed(crew->owner.user, error);
 }
 
+/* A stop may have waited for nobody else. */
+static void on_ended(void *user)
+{
+	struct crew *crew = user;
+
+	crew->owner.ended(crew->owner.user);
+}
+
 static struct change_owner owner_of_changes(struct crew *crew)
 {
-	return (struct change_owner) { on_moved, is_steady, on_done, crew };
+	return (struct change_owner) { on_moved, on_ended, is_steady, on_done, crew };
 }
 
 size_t crew_change(struct crew *crew)

@@ -123,10 +123,13 @@ static void on_changed(void *user, int error)
 {
 	struct supervisor *supervisor = user;
 
+	/* What ends has nothing more to say of its configuration. */
+	if (supervisor->is_stopping)
+		return;
 	if (supervisor->is_reloading)
 		reload_end(supervisor->seat->path, error);
 	supervisor->is_reloading = false;
-	if (supervisor->wants_reload && supervisor->is_ready && !supervisor->is_stopping)
+	if (supervisor->wants_reload && supervisor->is_ready)
 		reload(supervisor);
 }
 
@@ -243,7 +246,8 @@ static void on_group_ended(void *user)
 {
 	struct supervisor *supervisor = user;
 
-	if (crew_has_ended(&supervisor->crew))
+	/* Who gives way ends at any time. */
+	if (supervisor->is_stopping && crew_has_ended(&supervisor->crew))
 		(void)sd_event_exit(supervisor->event, 0);
 }
 
