@@ -48,7 +48,9 @@ enum fault {
 	FAULT_LINE_WRITTEN, /* it is there, and the ledger does not say so */
 	FAULT_ENTERED,
 	/* and while it changes workers */
-	FAULT_CHANGE_OPENED, /* the next are in the group, and are sent nothing */
+	FAULT_CHANGE_PLANNED, /* the next have slots and numbers, and nothing says what for */
+	FAULT_CHANGE_BEGUN,   /* and the ledger says it */
+	FAULT_CHANGE_OPENED,  /* the next are in the group, and are sent nothing */
 	FAULT_CHANGE_MEANT,
 	FAULT_CHANGE_MOVED,
 	FAULT_CHANGE_CLOSED, /* one of the old members, and nothing told of it */

@@ -208,9 +208,12 @@ static int make_next(struct change *change)
 	to->owner = (struct group_owner) { on_runs, on_failed, on_ended, change };
 	change->to = to;
 	to->record->next = to->run;
-	set_change(to, CHANGE_OPENS);
+	/* First their numbers: by these a next life that undoes it finds their sockets. */
 	ledger_take_run(ledger, &to->run, &ring);
 	number_generation(to);
+	FAULT(CHANGE_PLANNED);
+	set_change(to, CHANGE_OPENS);
+	FAULT(CHANGE_BEGUN);
 	return group_open(to, from->children[0].event, from->children[0].run,
 	    ledger_slot(ledger, from->run.first)->interface);
 }
