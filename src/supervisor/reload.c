@@ -53,9 +53,10 @@ static void enter_into_force(
 
 	/* Whoever is born from here on goes by it. */
 	difference_apply(seat->config, wanted);
-	premises_enter_terms(seat->premises, seat->config);
 	for (size_t i = 0; i < seat->config->interface_count; i++)
 		renewal_apply(&renewals[i], &from);
+	/* Last: who dies before has sockets that a next life does not take for other ones. */
+	premises_enter_terms(seat->premises, seat->config);
 }
 
 static int take_up(const struct reload_seat *seat)
