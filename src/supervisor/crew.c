@@ -52,6 +52,14 @@ static bool is_steady(void *user)
 	return true;
 }
 
+static int take_error(struct crew *crew)
+{
+	int error = crew->error;
+
+	crew->error = 0;
+	return error;
+}
+
 static void on_done(void *user, struct change *change, int error)
 {
 	struct crew *crew = user;
@@ -60,11 +68,8 @@ static void on_done(void *user, struct change *change, int error)
 	change_close(change, false);
 	if (error < 0)
 		crew->error = error;
-	if (crew_is_changing(crew))
-		return;
-	error = crew->error;
-	crew->error = 0;
-	crew->changed(crew->owner.user, error);
+	if (!crew_is_changing(crew))
+		crew->changed(crew->owner.user, take_error(crew));
 }
 
 /* A stop may have waited for nobody else. */
@@ -80,10 +85,9 @@ static struct change_owner owner_of_changes(struct crew *crew)
 	return (struct change_owner) { on_moved, on_ended, is_steady, on_done, crew };
 }
 
-size_t crew_change(struct crew *crew)
+int crew_change(struct crew *crew)
 {
 	const struct change_owner owner = owner_of_changes(crew);
-	size_t count = 0;
 
 	for (size_t i = 0; i < crew->config->interface_count; i++) {
 		struct group *group = crew->groups[i];
@@ -96,9 +100,8 @@ size_t crew_change(struct crew *crew)
 			if (r < 0)
 				crew->error = r;
 		}
-		count += crew->changes[i] != NULL;
 	}
-	return count;
+	return crew_is_changing(crew) ? 1 : take_error(crew);
 }
 
 bool crew_is_changing(const struct crew *crew)

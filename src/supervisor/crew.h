@@ -19,7 +19,7 @@ struct crew {
 	void (*changed)(void *user, int error);
 	struct group **groups;   /* one for each interface: the generation that serves */
 	struct change **changes; /* the same; NULL: none */
-	int error;               /* of a change, once one has failed */
+	int error;               /* of a change, once one of those under way has failed */
 };
 
 /* Lay out all groups, by what an earlier life left where that is gone on with.  Logs. */
@@ -29,10 +29,10 @@ int crew_open(struct crew *crew);
 int crew_begin(struct crew *crew);
 
 /*
- * Change each group that is not as the configuration says.  Logs.  Returns how many changes are
- * under way; crew.changed tells their end.
+ * Change each group that is not as the configuration says.  Logs.  Returns 1 where changes are
+ * under way, whose end crew.changed tells; else 0, or a negative errno where one could not begin.
  */
-size_t crew_change(struct crew *crew);
+int crew_change(struct crew *crew);
 bool crew_is_changing(const struct crew *crew);
 
 /* Look for workers that are late with something. */

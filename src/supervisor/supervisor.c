@@ -153,8 +153,9 @@ static void reload(struct supervisor *supervisor)
 		(void)sd_event_source_set_time_relative(
 		    supervisor->report_source, supervisor->config->report.interval / NSEC_PER_USEC);
 		supervisor->is_reloading = true;
-		if (crew_change(&supervisor->crew) == 0)
-			on_changed(supervisor, 0);
+		r = crew_change(&supervisor->crew);
+		if (r <= 0)
+			on_changed(supervisor, r);
 	}
 }
 
