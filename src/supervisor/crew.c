@@ -92,7 +92,8 @@ int crew_change(struct crew *crew)
 	for (size_t i = 0; i < crew->config->interface_count; i++) {
 		struct group *group = crew->groups[i];
 
-		if (!crew->changes[i] && change_is_wanted(group, crew->config)) {
+		/* An earlier life's change, which is perhaps not yet gone on with, comes first. */
+		if (!crew->changes[i] && !group->before && change_is_wanted(group, crew->config)) {
 			int r = change_check(group, crew->config);
 
 			if (r >= 0)

@@ -122,15 +122,22 @@ static void reload(struct supervisor *supervisor);
 static void on_changed(void *user, int error)
 {
 	struct supervisor *supervisor = user;
+	bool was_reloading;
 
 	/* What ends has nothing more to say of its configuration. */
 	if (supervisor->is_stopping)
 		return;
-	if (supervisor->is_reloading)
-		reload_end(supervisor->seat->path, error);
+	was_reloading = supervisor->is_reloading;
 	supervisor->is_reloading = false;
-	if (supervisor->wants_reload && supervisor->is_ready)
+	if (was_reloading)
+		reload_end(supervisor->seat->path, error);
+	if (!supervisor->is_ready)
+		return;
+	if (supervisor->wants_reload)
 		reload(supervisor);
+	else if (!was_reloading && error >= 0)
+		/* An earlier life's was gone on with, to what its own configuration said. */
+		(void)crew_change(&supervisor->crew);
 }
 
 static void reload(struct supervisor *supervisor)
