@@ -323,6 +323,54 @@ static bool fits(const struct ledger *ledger, const struct ledger_interface *int
 	return is_same || (!shape->is_fixed && workers <= interface->slot_count - run->count);
 }
 
+/* Each of its slots is given to the worker of that number, with one ring for all. */
+static bool is_given(const struct ledger *ledger, uint32_t index, const struct ledger_run *run)
+{
+	for (uint32_t i = 0; i < run->count; i++) {
+		const struct ledger_slot *slot = ledger_slot(ledger, run->first + i);
+
+		if (!atomic_load(&slot->is_used) || slot->interface != index || slot->worker != i ||
+		    memcmp(&slot->ring, &ledger_slot(ledger, run->first)->ring,
+			sizeof(slot->ring)) != 0)
+			return false;
+	}
+	return run->count > 0;
+}
+
+static bool are_apart(const struct ledger_run *one, const struct ledger_run *other)
+{
+	return one->first + one->count <= other->first || other->first + other->count <= one->first;
+}
+
+/* A run that is on its way in or out is not looked at: see enum ledger_change. */
+static bool has_sound_runs(const struct ledger *ledger, uint32_t index)
+{
+	const struct ledger_interface *interface = ledger_interface(ledger, index);
+	const uint32_t change = atomic_load(&interface->change);
+
+	if (change != CHANGE_SETTLES && !is_given(ledger, index, &interface->serving))
+		return false;
+	if (change >= CHANGE_MOVES && !is_given(ledger, index, &interface->next))
+		return false;
+	return change == CHANGE_NONE || change == CHANGE_SETTLES ||
+	       are_apart(&interface->serving, &interface->next);
+}
+
+bool ledger_is_sound(const struct ledger *ledger)
+{
+	const struct ledger_header *header = ledger_header(ledger);
+	uint32_t slot = 0;
+
+	for (uint32_t i = 0; i < header->interface_count; i++) {
+		const struct ledger_interface *interface = ledger_interface(ledger, i);
+
+		if (interface->first_slot != slot || !has_sound_runs(ledger, i))
+			return false;
+		slot += interface->slot_count;
+	}
+	return slot == header->slot_count;
+}
+
 bool ledger_is_of_shape(const struct ledger *ledger, const struct ledger_shape *shape)
 {
 	const struct ledger_header *header = ledger_header(ledger);
@@ -360,6 +408,8 @@ int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_
 
 	if (r < 0)
 		return r == -EPERM ? -EBADMSG : r;
+	if (!ledger_is_sound(ledger))
+		return -EBADMSG;
 	if (!ledger_is_of_shape(ledger, shape))
 		return -ESTALE;
 	*ret_ledger = TAKE(ledger);

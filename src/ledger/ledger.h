@@ -253,13 +253,20 @@ int ledger_open(struct ledger **ret_ledger, int directory);
  * Map the ledger that an earlier life of the daemon left, to go on with it: shared with every
  * process forked later, as a new one is.  Workers and rings may be others than those of the shape,
  * where that does not say that they are fixed.  Returns 0, -ENOENT where there is none, -EBADMSG
- * for one that does not hold together or is not this user's own, -ESTALE for one of another shape.
+ * for one that does not hold together, is not sound or is not this user's own, -ESTALE for one of
+ * another shape.
  */
 int ledger_adopt(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape);
 
 /*
- * Whether a start goes on with it: its terms are the shape's, and so are its workers and rings, or
- * they may be changed to these, and there is room for that.
+ * Whether what its records say of interfaces and slots can be gone on with: they have no sum, and a
+ * life that goes by damaged ones fails, and so does each that follows it.
+ */
+bool ledger_is_sound(const struct ledger *ledger);
+
+/*
+ * Whether a start goes on with one that is sound: its terms are the shape's, and so are its workers
+ * and rings, or they may be changed to these, and there is room for that.
  */
 bool ledger_is_of_shape(const struct ledger *ledger, const struct ledger_shape *shape);
 

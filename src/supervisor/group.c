@@ -119,7 +119,8 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 	const struct geometry_rule *rule;
 
 	if (geometry_plan(&geometry, &group->ring, &rule) < 0)
-		return -EINVAL;
+		return log_failure(
+		    -EINVAL, "%s: %s: %s", group->interface->name, rule->key, rule->text);
 	group->fanout = -1;
 	group->intake.stamping.runtime = group->premises->runtime;
 	group->record = ledger_interface(group->premises->ledger, index);

@@ -48,6 +48,8 @@ static bool is_there(struct predecessor *predecessor)
 	header = ledger_header(predecessor->left);
 	return strcmp(header->sensor, seat->config->sensor) == 0 &&
 	       atomic_load(&header->state) != STATE_GONE &&
+	       /* A damaged one is for the start to set aside, which tells of the gap. */
+	       premises_are_sound(predecessor->left) &&
 	       !premises_fit(predecessor->left, seat->config);
 }
 

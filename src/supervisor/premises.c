@@ -215,13 +215,41 @@ static bool has_all_stages(const struct premises *premises)
 	return true;
 }
 
+static bool is_possible(const struct ledger *ledger, const struct ledger_run *run)
+{
+	const struct ring_config ring = premises_ring_of(&ledger_slot(ledger, run->first)->ring);
+	const struct geometry_rule *rule;
+	struct geometry geometry;
+
+	return geometry_plan(&geometry, &ring, &rule) == 0;
+}
+
+/* Of those who will be gone on with, which have one for all of an interface. */
+static bool has_possible_rings(const struct ledger *ledger)
+{
+	for (uint32_t i = 0; i < ledger_header(ledger)->interface_count; i++) {
+		const struct ledger_interface *interface = ledger_interface(ledger, i);
+		const uint32_t change = atomic_load(&interface->change);
+
+		if ((change != CHANGE_SETTLES && !is_possible(ledger, &interface->serving)) ||
+		    (change >= CHANGE_MOVES && !is_possible(ledger, &interface->next)))
+			return false;
+	}
+	return true;
+}
+
+bool premises_are_sound(const struct ledger *ledger)
+{
+	return ledger_is_sound(ledger) && has_possible_rings(ledger);
+}
+
 /* Whether there is something to go on with: a life that ended in order left nothing. */
 static bool adopt_ledger(struct premises *premises, const struct ledger_shape *shape)
 {
 	if (ledger_adopt(&premises->ledger, premises->runtime, shape) < 0)
 		return false;
 	if (atomic_load(&ledger_header(premises->ledger)->state) != STATE_GONE &&
-	    has_all_stages(premises))
+	    has_possible_rings(premises->ledger) && has_all_stages(premises))
 		return true;
 	ledger_close(TAKE(premises->ledger));
 	return false;

@@ -63,7 +63,11 @@ void premises_enter_terms(const struct premises *premises, const struct config *
 /* Whether a ledger is one that a start with this configuration would go on with. */
 bool premises_fit(const struct ledger *ledger, const struct config *config);
 
-/* Put into a configuration what a ledger was made by: its terms. */
+/* Whether a ledger's records are sound, and the rings in them can be made; the others are damaged.
+ */
+bool premises_are_sound(const struct ledger *ledger);
+
+/* Put into a configuration what a sound ledger was made by: its terms. */
 void premises_recall(struct config *config, const struct ledger *ledger);
 
 /* Remove a stage whose content is in the file, or that never held any. */

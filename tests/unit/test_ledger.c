@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "support/cmocka.h"
 
-#include "base/array.h"
-#include "base/cleanup.h"
 #include "ledger/finished.h"
 #include "support/ledger_seeds.h"
 
@@ -328,173 +326,6 @@ static void a_damaged_finished_file_is_none(void **state)
 
 #define LEDGER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
-/* ---- going on with what an earlier life left --------------------------------------------- */
-
-static const struct ledger_shape_interface left_interfaces[] = { { "eth0", 2 }, { "eth1", 1 } };
-static const struct ledger_shape left = {
-	.sensor = "dmz",
-	.interface_count = 2,
-	.interfaces = left_interfaces,
-	.output = "/var/lib/fancap/dmz",
-	.terms = { .stage_size = 1 << 22 },
-	.ring = { 1 << 26, 1 << 20, 100000000 },
-	.is_fixed = true,
-};
-
-static void leave_a_ledger(void)
-{
-	struct ledger *ledger = NULL;
-
-	assert_int_equal(ledger_create(&ledger, directory, &left), 0);
-	atomic_store(&ledger_slot(ledger, 2)->generation, 7);
-	ledger_close(ledger);
-}
-
-static void a_ledger_of_the_same_shape_is_gone_on_with(void **state)
-{
-	struct ledger *ledger = NULL, *seen = NULL;
-
-	(void)state;
-	leave_a_ledger();
-	assert_int_equal(ledger_adopt(&ledger, directory, &left), 0);
-	assert_int_equal(atomic_load(&ledger_slot(ledger, 2)->generation), 7);
-	/* What is written to it is seen by others. */
-	atomic_store(&ledger_slot(ledger, 2)->generation, 8);
-	assert_int_equal(ledger_open(&seen, directory), 0);
-	assert_int_equal(atomic_load(&ledger_slot(seen, 2)->generation), 8);
-	ledger_close(seen);
-	ledger_close(ledger);
-}
-
-static void a_ledger_of_another_shape_is_not(void **state)
-{
-	static const struct ledger_shape_interface renamed[] = { { "eth0", 2 }, { "eth2", 1 } };
-	static const struct ledger_shape_interface shifted[] = { { "eth0", 1 }, { "eth1", 2 } };
-	struct ledger_shape others[8];
-
-	(void)state;
-	leave_a_ledger();
-	for (size_t i = 0; i < COUNT_OF(others); i++)
-		others[i] = left;
-	others[0].sensor = "lan";
-	others[1].interfaces = renamed;
-	others[2].interfaces = shifted;
-	others[3].interface_count = 1;
-	others[4].output = "/srv/dmz";
-	others[5].ring.memory *= 2;
-	others[6].ring.retire_timeout_ns += 1;
-	others[7].terms.stage_size *= 2;
-	for (size_t i = 0; i < COUNT_OF(others); i++) {
-		struct ledger *ledger = NULL;
-		int r = ledger_adopt(&ledger, directory, &others[i]);
-
-		if (r != -ESTALE)
-			fail_msg("shape %zu: %d", i, r);
-		assert_null(ledger);
-	}
-}
-
-static void a_ledger_that_is_not_whole_is_not(void **state)
-{
-	struct ledger *ledger = NULL;
-
-	(void)state;
-	assert_int_equal(ledger_adopt(&ledger, directory, &left), -ENOENT);
-	assert_int_equal(mkdirat(directory, "ledger", 0700), 0);
-	assert_int_equal(ledger_adopt(&ledger, directory, &left), -EBADMSG);
-	assert_int_equal(unlinkat(directory, "ledger", AT_REMOVEDIR), 0);
-	assert_int_equal(symlinkat("/proc/version", directory, "ledger"), 0);
-	assert_int_equal(ledger_adopt(&ledger, directory, &left), -EBADMSG);
-	assert_int_equal(unlinkat(directory, "ledger", 0), 0);
-	leave_a_ledger();
-	/* Whoever may write to it could have this life write anywhere in a file. */
-	assert_int_equal(fchmodat(directory, "ledger", 0660, 0), 0);
-	assert_int_equal(ledger_adopt(&ledger, directory, &left), -EBADMSG);
-	assert_int_equal(fchmodat(directory, "ledger", 0640, 0), 0);
-	assert_int_equal(ledger_adopt(&ledger, directory, &left), 0);
-	ledger_close(ledger);
-}
-
-/* Where others may come, a ledger is gone on with whatever they are, as long as there is room. */
-static void a_ledger_whose_workers_may_change_is(void **state)
-{
-	struct ledger_shape_interface interfaces[] = { { "eth0", 2, 4 }, { "eth1", 1, 2 } };
-	struct ledger_shape shape = left;
-	struct ledger *ledger = NULL;
-
-	(void)state;
-	shape.interfaces = interfaces;
-	shape.is_fixed = false;
-	assert_int_equal(ledger_create(&ledger, directory, &shape), 0);
-	ledger_close(TAKE(ledger));
-	shape.ring.memory *= 2;
-	interfaces[0].workers = 4;
-	assert_int_equal(ledger_adopt(&ledger, directory, &shape), 0);
-	assert_int_equal(ledger_interface(ledger, 0)->serving.count, 2);
-	assert_int_equal(ledger_slot(ledger, 1)->ring.memory, 1 << 26);
-	ledger_close(TAKE(ledger));
-	interfaces[0].workers = 5;
-	assert_int_equal(ledger_adopt(&ledger, directory, &shape), -ESTALE);
-	interfaces[0].workers = 2;
-	shape.is_fixed = true;
-	assert_int_equal(ledger_adopt(&ledger, directory, &shape), -ESTALE);
-}
-
-static void runs_are_side_by_side_and_of_one_interface(void **state)
-{
-	const struct ledger_shape_interface interfaces[] = { { "eth0", 2, 4 }, { "eth1", 1, 2 } };
-	const struct ledger_ring ring = { 1, 2, 3 };
-	struct ledger_shape shape = left;
-	struct ledger *ledger = NULL;
-	struct ledger_interface *first;
-	struct ledger_run run = { 0 }, more = { 0 };
-
-	(void)state;
-	shape.interfaces = interfaces;
-	assert_int_equal(ledger_create(&ledger, directory, &shape), 0);
-	first = ledger_interface(ledger, 0);
-	assert_int_equal(ledger_find_run(ledger, first, 5, &run), -ENOSPC);
-	assert_int_equal(ledger_find_run(ledger, first, 3, &run), 0);
-	assert_int_equal(run.first, 3);
-	ledger_take_run(ledger, &run, &ring);
-	assert_int_equal(ledger_slot(ledger, 5)->worker, 2);
-	assert_int_equal(ledger_slot(ledger, 5)->ring.retire_timeout_ns, 3);
-	assert_int_equal(ledger_find_run(ledger, first, 2, &more), -ENOSPC);
-	ledger_free_run(ledger, &first->serving);
-	assert_int_equal(ledger_find_run(ledger, first, 2, &more), 0);
-	assert_int_equal(more.first, 0);
-	assert_int_equal(ledger_find_run(ledger, first, 4, &more), -ENOSPC);
-	assert_int_equal(ledger_find_run(ledger, ledger_interface(ledger, 1), 2, &more), 0);
-	assert_int_equal(more.first, 7);
-	ledger_close(ledger);
-}
-
-/* Each change of workers finds room beside those that serve, wherever these came to lie. */
-static void a_run_leaves_its_room_in_one_piece(void **state)
-{
-	static const size_t counts[] = { 3, 4, 4, 2, 3, 4, 4, 3, 4 };
-	const struct ledger_shape_interface interface = { "eth0", 2, 6 };
-	const struct ledger_shape shape = {
-		.sensor = "s", .interface_count = 1, .interfaces = &interface
-	};
-	const struct ledger_ring ring = { 1, 2, 3 };
-	struct ledger_run serving = { 0, 2 };
-	struct ledger *ledger;
-
-	(void)state;
-	assert_int_equal(ledger_create(&ledger, directory, &shape), 0);
-	for (size_t i = 0; i < COUNT_OF(counts); i++) {
-		struct ledger_run next;
-
-		assert_int_equal(
-		    ledger_find_run(ledger, ledger_interface(ledger, 0), counts[i], &next), 0);
-		ledger_take_run(ledger, &next, &ring);
-		ledger_free_run(ledger, &serving);
-		serving = next;
-	}
-	ledger_close(ledger);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -510,12 +341,6 @@ int main(void)
 		LEDGER_TEST(a_damaged_finished_file_is_none),
 		LEDGER_TEST(statistics_are_counted_once_wherever_a_life_ends),
 		LEDGER_TEST(a_worker_without_a_commit_is_settled_too),
-		LEDGER_TEST(a_ledger_of_the_same_shape_is_gone_on_with),
-		LEDGER_TEST(a_ledger_of_another_shape_is_not),
-		LEDGER_TEST(a_ledger_whose_workers_may_change_is),
-		LEDGER_TEST(runs_are_side_by_side_and_of_one_interface),
-		LEDGER_TEST(a_run_leaves_its_room_in_one_piece),
-		LEDGER_TEST(a_ledger_that_is_not_whole_is_not),
 	};
 
 	return RUN_TESTS(tests);

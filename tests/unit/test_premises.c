@@ -136,6 +136,35 @@ static void its_terms_are_recalled(void **state)
 	assert_int_equal(config.capture.snaplen, before.capture.snaplen);
 }
 
+static void leave(uint64_t block_size)
+{
+	for (size_t i = 0; i < interface.workers; i++) {
+		int stage = premises_stage(&premises, i, config.output.stage, PREMISES_ANEW);
+
+		assert_true(stage >= 0);
+		close(stage);
+		ledger_slot(premises.ledger, i)->ring.block_size = block_size;
+	}
+	premises_close(&premises);
+}
+
+/* No start would ever get beyond a ring that cannot be made. */
+static void a_damaged_ring_is_not_gone_on_with(void **state)
+{
+	(void)state;
+	assert_int_equal(open_them(PREMISES_ANEW), 0);
+	leave(config.ring.block_size);
+	assert_int_equal(open_them(PREMISES_GO_ON), 0);
+	assert_true(premises.goes_on);
+	assert_true(premises_are_sound(premises.ledger));
+	leave(5);
+	assert_int_equal(open_them(PREMISES_GO_ON), 0);
+	assert_false(premises.goes_on);
+	ledger_slot(premises.ledger, 0)->ring.block_size = 5;
+	ledger_slot(premises.ledger, 1)->ring.block_size = 5;
+	assert_false(premises_are_sound(premises.ledger));
+}
+
 #define PREMISES_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -146,6 +175,7 @@ int main(void)
 		PREMISES_TEST(a_ledger_fits_what_it_was_made_for),
 		PREMISES_TEST(a_ledger_of_the_kernels_own_mode_fits_nothing_else),
 		PREMISES_TEST(its_terms_are_recalled),
+		PREMISES_TEST(a_damaged_ring_is_not_gone_on_with),
 	};
 
 	return RUN_TESTS(tests);
