@@ -93,6 +93,8 @@ int program_bind(struct program *program, uint32_t members)
 	const size_t count = program->count + COUNT_OF(tail);
 	struct sock_filter *instructions;
 
+	if (members == 0)
+		return -EINVAL;
 	if (count > BPF_MAXINSNS)
 		return -E2BIG;
 	instructions = calloc(count, sizeof(*instructions));

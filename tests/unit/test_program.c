@@ -334,6 +334,17 @@ static void one_that_has_no_room_left_is_not_bound(void **state)
 	program_release(&full);
 }
 
+static void one_is_not_bound_to_nobody(void **state)
+{
+	const struct sock_filter all[] = { BPF_STMT(BPF_RET | BPF_K, 3) };
+	struct program made = copy_of(all, COUNT_OF(all));
+
+	(void)state;
+	assert_int_equal(program_bind(&made, 0), -EINVAL);
+	assert_int_equal(made.count, 1);
+	program_release(&made);
+}
+
 static void the_kernels_own_modes_have_none(void **state)
 {
 	const unsigned int modes[] = { FANOUT_HASH, FANOUT_LB, FANOUT_ROLLOVER, 1000 };
@@ -393,6 +404,7 @@ int main(void)
 		cmocka_unit_test(each_mode_that_runs_by_a_program_has_one),
 		cmocka_unit_test(a_bound_one_returns_what_the_kernel_makes_of_it),
 		cmocka_unit_test(one_that_has_no_room_left_is_not_bound),
+		cmocka_unit_test(one_is_not_bound_to_nobody),
 		cmocka_unit_test(the_kernels_own_modes_have_none),
 		cmocka_unit_test(a_program_of_ones_own_is_made_of_its_file),
 	};
