@@ -100,13 +100,13 @@ static void keep_in_step(struct catalog *catalog)
 {
 	char name[NAME_LENGTH];
 
-	if (catalog->kept == catalog->length || name_kept(catalog, name) < 0)
+	if (!catalog->is_astray || name_kept(catalog, name) < 0)
 		return;
 	if (catalog->length == 0)
 		(void)unlinkat(catalog->refuge, name, 0);
 	else if (keep(catalog, name) < 0)
 		return;
-	catalog->kept = catalog->length;
+	catalog->is_astray = false;
 }
 
 static int write_lines(struct catalog *catalog)
@@ -126,6 +126,7 @@ static int write_lines(struct catalog *catalog)
 	if (done < catalog->length)
 		done = cut_to_whole(fd, catalog->lines, done);
 	catalog->length -= done;
+	catalog->is_astray |= done > 0;
 	memmove(catalog->lines, catalog->lines + done, catalog->length);
 	return catalog->length == 0 ? 0 : -ENOSPC;
 }
@@ -147,6 +148,7 @@ static int add(struct catalog *catalog, const char *line, size_t length)
 	memcpy(lines + catalog->length, line, length);
 	catalog->lines = lines;
 	catalog->length += length;
+	catalog->is_astray = true;
 	return 0;
 }
 
@@ -272,7 +274,7 @@ void catalog_open(struct catalog *catalog, int directory, int refuge)
 	if (!kept)
 		return;
 	/* Whatever that was: it is brought into step. */
-	catalog->kept = SIZE_MAX;
+	catalog->is_astray = true;
 	wait_again(catalog, kept);
 	(void)catalog_catch_up(catalog);
 }

@@ -28,7 +28,7 @@ struct catalog {
 			* too;    0: nowhere */
 	char *lines;   /* whole ones that the storage has refused so far */
 	size_t length;
-	size_t kept; /* of them, in the refuge */
+	bool is_astray; /* the refuge may hold others than these */
 };
 
 /*

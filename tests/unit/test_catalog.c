@@ -181,6 +181,45 @@ static void lines_that_are_refused_outlive_a_kill(void **state)
 	assert_int_equal(rmdir(path_of_refuge), 0);
 }
 
+/* As many bytes go in as come to wait: the refuge holds what waits, and not as much. */
+static void a_line_in_the_place_of_another_outlives_a_kill(void **state)
+{
+	enum { LINES = 10 };
+	static const char *const names[] = { "2.pcap", "3.pcap", "4.pcap" };
+	struct catalog_entry entry = { .sensor = "s", .interface = "i", .cause = "rotated" };
+	struct catalog catalog;
+	char path_of_refuge[] = "/tmp/fancap-refuge-XXXXXX";
+	off_t line = 0;
+	int refuge;
+
+	(void)state;
+	assert_non_null(mkdtemp(path_of_refuge));
+	refuge = open(path_of_refuge, O_DIRECTORY | O_CLOEXEC);
+	catalog_open(&catalog, directory, refuge);
+	entry.file = "1.pcap";
+	for (int i = 0; i < LINES; i++)
+		assert_int_equal(catalog_append(&catalog, &entry), 0);
+	line = catalog_size() / LINES;
+	/* The refuge has room: it is shorter. */
+	limit_size(LINES * line + line / 2);
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		entry.file = names[i];
+		/* With the last there is room for the first. */
+		if (i == COUNT_OF(names) - 1)
+			limit_size((LINES + 1) * line);
+		assert_int_equal(catalog_append(&catalog, &entry), -ENOSPC);
+	}
+	assert_int_equal(catalog_size(), (LINES + 1) * line);
+	limit_size(-1);
+	catalog_release(&catalog); /* as a kill would */
+	catalog_open(&catalog, directory, refuge);
+	assert_true(catalog_has(&catalog, "4.pcap", 0));
+	assert_int_equal(catalog_size(), (LINES + 3) * line);
+	catalog_release(&catalog);
+	close(refuge);
+	assert_int_equal(rmdir(path_of_refuge), 0);
+}
+
 /* Killed when it had gone in, and before the refuge was empty. */
 static void a_line_that_went_in_does_not_wait_again(void **state)
 {
@@ -247,6 +286,7 @@ int main(void)
 		CATALOG_TEST(lines_that_are_refused_are_entered_later),
 		CATALOG_TEST(what_is_entered_is_found_again),
 		CATALOG_TEST(lines_that_are_refused_outlive_a_kill),
+		CATALOG_TEST(a_line_in_the_place_of_another_outlives_a_kill),
 		CATALOG_TEST(a_line_that_went_in_does_not_wait_again),
 		CATALOG_TEST(a_line_that_was_cut_off_is_gone),
 	};
