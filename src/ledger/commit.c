@@ -177,8 +177,11 @@ uint64_t ledger_settle(struct ledger_worker *worker)
 	struct ledger_commit commit;
 	int64_t waiting;
 
-	if (ledger_commit_read(worker, &commit) < 0)
+	if (ledger_commit_read(worker, &commit) < 0) {
 		memset(&commit, 0, sizeof(commit));
+		/* So that the catalog's numbers go on. */
+		commit.counters.value[COUNTER_FILES] = ledger_finished_last(worker);
+	}
 	/* What a commit named was counted by it, whether or not there was time to clear it. */
 	ledger_statistics_clear(worker, &commit);
 	ledger_statistics_add(worker, &commit);

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "ledger/finished.h"
 #include "storage/books.h"
 #include "storage/name.h"
 #include "storage/pcap.h"
@@ -409,8 +410,13 @@ int outlet_open(struct outlet *outlet, const struct writer_seat *seat)
 	if (r < 0)
 		return r;
 	r = ledger_commit_read(seat->record, &outlet->books);
+	if (r == -ENODATA) {
+		/* Where a record was damaged: the catalog's numbers go on. */
+		outlet->books.counters.value[COUNTER_FILES] = ledger_finished_last(seat->record);
+		return 0;
+	}
 	if (r < 0)
-		return r == -ENODATA ? 0 : r;
+		return r;
 	absorb_statistics(outlet);
 	resume(outlet);
 	FAULT(RESUMED);

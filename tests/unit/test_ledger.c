@@ -235,6 +235,19 @@ static void a_worker_without_a_commit_is_settled_too(void **state)
 	assert_int_equal(commit.counters.value[COUNTER_DISCARDED], 3);
 }
 
+static void the_numbers_of_files_go_on_without_a_commit(void **state)
+{
+	const struct ledger_finished file = { .number = 4, .name = "a.pcap" };
+	struct ledger_commit commit;
+
+	(void)state;
+	ledger_finished_write(worker, &file);
+	atomic_store(&worker->entered, 4);
+	assert_int_equal(ledger_settle(worker), 0);
+	assert_int_equal(ledger_commit_read(worker, &commit), 0);
+	assert_int_equal(commit.counters.value[COUNTER_FILES], 4);
+}
+
 /* It counts on from the copy that is whole, and goes on with nothing that either says. */
 static void a_record_that_begins_anew_counts_on(void **state)
 {
@@ -341,6 +354,7 @@ int main(void)
 		LEDGER_TEST(a_damaged_finished_file_is_none),
 		LEDGER_TEST(statistics_are_counted_once_wherever_a_life_ends),
 		LEDGER_TEST(a_worker_without_a_commit_is_settled_too),
+		LEDGER_TEST(the_numbers_of_files_go_on_without_a_commit),
 	};
 
 	return RUN_TESTS(tests);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "support/cmocka.h"
 
-#include "ledger/ledger.h"
+#include "ledger/finished.h"
 #include "storage/segment.h"
 #include "storage/writer.h"
 #include "support/writer_stand.h"
@@ -89,6 +89,22 @@ static void what_is_stored_is_in_the_file_once(void **state)
 	assert_int_equal(stand.shared->finished, 1);
 	assert_string_equal(last_name(), "s-0-2023.pcap");
 	check_file(last_name(), 1, 200, 50);
+	writer_close(writer);
+}
+
+/* Else what is in the catalog would be entered once more. */
+static void files_are_numbered_on_where_the_commit_is_lost(void **state)
+{
+	const struct ledger_finished file = { .number = 3, .name = "a.pcap" };
+	struct writer *writer = NULL;
+
+	(void)state;
+	ledger_finished_write(stand.seat.record, &file);
+	atomic_store(&stand.seat.record->entered, 3);
+	assert_int_equal(writer_open(&writer, &stand.seat), 0);
+	store(writer, 1, 1);
+	writer_finish(writer, CAUSE_STOPPED);
+	assert_int_equal(stand.shared->files[0].number, 4);
 	writer_close(writer);
 }
 
@@ -395,6 +411,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WRITER_TEST(what_is_stored_is_in_the_file_once),
+		WRITER_TEST(files_are_numbered_on_where_the_commit_is_lost),
 		WRITER_TEST(a_taken_name_is_left_alone),
 		WRITER_TEST(a_file_is_never_empty_of_packets),
 		WRITER_TEST(size_and_packets_rotate_between_blocks),
