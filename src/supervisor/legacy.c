@@ -76,10 +76,13 @@ static uint64_t last_beat_utc_ns(const struct ledger *ledger, const struct ledge
 
 static int remember_gaps(struct legacy *legacy, const struct ledger *ledger)
 {
-	size_t count = ledger_header(ledger)->interface_count;
+	struct ledger_header *header = ledger_header(ledger);
+	size_t count = header->interface_count;
 
-	/* One that ended in order was meant to end. */
-	if (atomic_load(&ledger_header(ledger)->pid) == 0)
+	/* One that ended in order was meant to end, unlike one that left; one may never have begun.
+	 */
+	if (atomic_load(&header->pid) == 0 && (atomic_load(&header->state) == STATE_GONE ||
+						  atomic_load(&header->started_utc_ns) == 0))
 		return 0;
 	legacy->gaps = calloc(count, sizeof(*legacy->gaps));
 	if (!legacy->gaps)

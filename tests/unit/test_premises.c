@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "supervisor/legacy.h"
 #include "supervisor/premises.h"
 
 #include <errno.h>
@@ -165,6 +166,32 @@ static void a_damaged_ring_is_not_gone_on_with(void **state)
 	assert_false(premises_are_sound(premises.ledger));
 }
 
+/* Whether the next life, which does not go on, tells of a gap. */
+static bool tells_a_gap(uint32_t pid, enum ledger_state state, uint64_t started_utc_ns)
+{
+	struct ledger_header *header = ledger_header(premises.ledger);
+
+	atomic_store(&header->pid, pid);
+	atomic_store(&header->state, (uint32_t)state);
+	atomic_store(&header->started_utc_ns, started_utc_ns);
+	premises_close(&premises);
+	assert_int_equal(open_them(PREMISES_ANEW), 0);
+	legacy_tell_gap(premises.legacy, premises.ledger, interface.name);
+	return atomic_load(&ledger_slot(premises.ledger, 0)->gaps) > 0;
+}
+
+static void a_gap_is_told_unless_the_life_before_was_to_end(void **state)
+{
+	(void)state;
+	assert_int_equal(open_them(PREMISES_ANEW), 0);
+	assert_true(tells_a_gap(77, STATE_RUNNING, 1));
+	/* It left, and its rings did not come back. */
+	assert_true(tells_a_gap(0, STATE_RUNNING, 1));
+	assert_false(tells_a_gap(0, STATE_GONE, 1));
+	/* Killed before it was anybody's. */
+	assert_false(tells_a_gap(0, STATE_WAITING, 0));
+}
+
 #define PREMISES_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -176,6 +203,7 @@ int main(void)
 		PREMISES_TEST(a_ledger_of_the_kernels_own_mode_fits_nothing_else),
 		PREMISES_TEST(its_terms_are_recalled),
 		PREMISES_TEST(a_damaged_ring_is_not_gone_on_with),
+		PREMISES_TEST(a_gap_is_told_unless_the_life_before_was_to_end),
 	};
 
 	return RUN_TESTS(tests);
