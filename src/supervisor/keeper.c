@@ -96,6 +96,20 @@ void keeper_remove(const struct keeper_ring *ring)
 	remove_name(name);
 }
 
+bool keeper_holds(uint32_t size, uint64_t workers)
+{
+	const uint64_t least = 2 * workers;
+
+	if (size >= least)
+		return true;
+	log_line(LOG_WARNING,
+	    "descriptor store: the unit keeps %" PRIu32 " descriptors, and there are %" PRIu64
+	    " workers, or twice as many while they change: a restart will lose packets; "
+	    "FileDescriptorStoreMax=%" PRIu64 " in a drop-in would be right",
+	    size, workers, least);
+	return false;
+}
+
 int keeper_settle(void)
 {
 	int r = sd_notify_barrier(0, settle_us);

@@ -3,7 +3,9 @@
 
 #include "ledger/ledger.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * The service manager's descriptor store: where a ring socket outlives the supervisor.  Every call
@@ -54,6 +56,12 @@ void keeper_free(struct keeper *keeper);
  */
 void keeper_store(const struct keeper_ring *ring, int fd);
 void keeper_remove(const struct keeper_ring *ring);
+
+/*
+ * Whether a store of so many descriptors holds those of so many workers, and of others that take
+ * over from them before they are gone.  Logs where it does not.
+ */
+bool keeper_holds(uint32_t size, uint64_t workers);
 
 /*
  * Wait until the service manager has taken in what was sent to it, for five seconds at most.

@@ -92,14 +92,7 @@ static bool store_is_large(const struct supervisor *supervisor)
 
 	if (manager_store_size(&size) < 0)
 		return false;
-	if (size >= workers)
-		return true;
-	log_line(LOG_WARNING,
-	    "descriptor store: the unit keeps %" PRIu32 " descriptors, and there are %" PRIu64
-	    " workers: a restart will lose packets; FileDescriptorStoreMax=%" PRIu64
-	    " in a drop-in would be right",
-	    size, workers, workers);
-	return false;
+	return keeper_holds(size, workers);
 }
 
 /* Capture first: the disk may be busy with this for long. */

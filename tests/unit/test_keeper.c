@@ -62,11 +62,22 @@ static void a_name_that_is_none_of_ours_is_refused(void **state)
 	}
 }
 
+/* What does not go in is refused in silence, and then what was there is removed. */
+static void a_store_has_room_for_others_who_take_over(void **state)
+{
+	(void)state;
+	assert_true(keeper_holds(8, 4));
+	assert_false(keeper_holds(7, 4));
+	assert_false(keeper_holds(4, 4));
+	assert_false(keeper_holds(UINT32_MAX, UINT64_C(1) << 31));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_is_read_from_the_right),
 		cmocka_unit_test(a_name_that_is_none_of_ours_is_refused),
+		cmocka_unit_test(a_store_has_room_for_others_who_take_over),
 	};
 
 	return RUN_TESTS(tests);
