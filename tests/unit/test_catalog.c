@@ -141,20 +141,38 @@ static void fill_up_to(const char *name, off_t size)
 	close(fd);
 }
 
+static char path_of_refuge[64];
+
+static int make_refuge(void)
+{
+	int refuge;
+
+	strcpy(path_of_refuge, "/tmp/fancap-refuge-XXXXXX");
+	assert_non_null(mkdtemp(path_of_refuge));
+	refuge = open(path_of_refuge, O_DIRECTORY | O_CLOEXEC);
+	assert_true(refuge >= 0);
+	return refuge;
+}
+
+/* Which is empty again. */
+static void remove_refuge(int refuge)
+{
+	close(refuge);
+	assert_int_equal(rmdir(path_of_refuge), 0);
+}
+
 /* A disk that is full when the daemon is killed: what had no room goes in in the next life, once.
  */
 static void lines_that_are_refused_outlive_a_kill(void **state)
 {
 	struct catalog_entry entry = { .file = "1.pcap", .sensor = "s", .cause = "rotated" };
 	struct catalog catalog;
-	char path_of_refuge[] = "/tmp/fancap-refuge-XXXXXX";
 	off_t line = 0;
 	int refuge;
 
 	(void)state;
 	entry.interface = "i";
-	assert_non_null(mkdtemp(path_of_refuge));
-	refuge = open(path_of_refuge, O_DIRECTORY | O_CLOEXEC);
+	refuge = make_refuge();
 	catalog_open(&catalog, directory, refuge);
 	for (int i = 0; i < 10; i++)
 		assert_int_equal(catalog_append(&catalog, &entry), 0);
@@ -177,8 +195,7 @@ static void lines_that_are_refused_outlive_a_kill(void **state)
 		catalog_release(&catalog);
 	}
 	assert_int_equal(catalog_size(), 12 * line);
-	close(refuge);
-	assert_int_equal(rmdir(path_of_refuge), 0);
+	remove_refuge(refuge);
 }
 
 /* As many bytes go in as come to wait: the refuge holds what waits, and not as much. */
@@ -188,13 +205,11 @@ static void a_line_in_the_place_of_another_outlives_a_kill(void **state)
 	static const char *const names[] = { "2.pcap", "3.pcap", "4.pcap" };
 	struct catalog_entry entry = { .sensor = "s", .interface = "i", .cause = "rotated" };
 	struct catalog catalog;
-	char path_of_refuge[] = "/tmp/fancap-refuge-XXXXXX";
 	off_t line = 0;
 	int refuge;
 
 	(void)state;
-	assert_non_null(mkdtemp(path_of_refuge));
-	refuge = open(path_of_refuge, O_DIRECTORY | O_CLOEXEC);
+	refuge = make_refuge();
 	catalog_open(&catalog, directory, refuge);
 	entry.file = "1.pcap";
 	for (int i = 0; i < LINES; i++)
@@ -216,8 +231,7 @@ static void a_line_in_the_place_of_another_outlives_a_kill(void **state)
 	assert_true(catalog_has(&catalog, "4.pcap", 0));
 	assert_int_equal(catalog_size(), (LINES + 3) * line);
 	catalog_release(&catalog);
-	close(refuge);
-	assert_int_equal(rmdir(path_of_refuge), 0);
+	remove_refuge(refuge);
 }
 
 /* Killed when it had gone in, and before the refuge was empty. */
@@ -227,13 +241,11 @@ static void a_line_that_went_in_does_not_wait_again(void **state)
 		.file = "1.pcap", .sensor = "s", .interface = "i", .cause = "rotated"
 	};
 	struct catalog catalog;
-	char path_of_refuge[] = "/tmp/fancap-refuge-XXXXXX";
 	off_t size;
 	int refuge;
 
 	(void)state;
-	assert_non_null(mkdtemp(path_of_refuge));
-	refuge = open(path_of_refuge, O_DIRECTORY | O_CLOEXEC);
+	refuge = make_refuge();
 	catalog_open(&catalog, directory, refuge);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(catalog_append(&catalog, &entry), 0);
@@ -248,8 +260,7 @@ static void a_line_that_went_in_does_not_wait_again(void **state)
 	catalog_open(&catalog, directory, refuge);
 	assert_int_equal(catalog.length, 0);
 	assert_int_equal(catalog_size(), size);
-	close(refuge);
-	assert_int_equal(rmdir(path_of_refuge), 0);
+	remove_refuge(refuge);
 }
 
 static void a_line_that_was_cut_off_is_gone(void **state)
