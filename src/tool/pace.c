@@ -21,9 +21,11 @@ void pace_begin(struct pace *pace, const struct pace_plan *plan, uint64_t now_ns
 	*pace = (struct pace) { .plan = *plan, .start = now_ns, .last = now_ns };
 }
 
-void pace_follow(struct pace *pace)
+void pace_follow(struct pace *pace, uint64_t now_ns)
 {
 	pace->has_recorded = false;
+	if (pace->plan.mode == PACE_RECORDED)
+		pace->last = MOST(pace->last, now_ns);
 }
 
 static uint64_t due_as_recorded(struct pace *pace, const struct packet *packet, bool has_time)

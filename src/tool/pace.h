@@ -33,8 +33,11 @@ struct pace {
 
 void pace_begin(struct pace *pace, const struct pace_plan *plan, uint64_t now_ns);
 
-/* Another recording, or the same once more, follows: it begins where the one before ended. */
-void pace_follow(struct pace *pace);
+/*
+ * Another recording, or the same once more, follows: as recorded, it begins where the one before
+ * ended, or now, where opening it took longer than that.
+ */
+void pace_follow(struct pace *pace, uint64_t now_ns);
 
 /*
  * When a packet is due, never before the one that came before it; 0 for at once.  A packet without

@@ -45,6 +45,7 @@ struct player {
 	int failure;          /* of the ring, and so none of a file's */
 	uint64_t started, now, looked; /* looked: when the stop was last asked for */
 	uint64_t shown;                /* when the progress was */
+	uint64_t awake;                /* ns before a packet is due that a sleep is to end */
 	const char *warned;            /* the recording that was last warned of */
 };
 

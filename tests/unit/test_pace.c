@@ -83,12 +83,16 @@ static void what_follows_begins_where_the_one_before_ended(void **state)
 	(void)state;
 	assert_int_equal(due(&pace, RECORDED_AT), NOW);
 	assert_int_equal(due(&pace, RECORDED_AT + 100), NOW + 100);
-	pace_follow(&pace);
+	pace_follow(&pace, NOW + 50);
 	assert_int_equal(due(&pace, 7), NOW + 100);
 	assert_int_equal(due(&pace, 17), NOW + 110);
-	pace_follow(&pace);
+	pace_follow(&pace, NOW);
 	assert_int_equal(due(&pace, RECORDED_AT), NOW + 110);
 	assert_int_equal(due(&pace, RECORDED_AT + 1), NOW + 111);
+	/* What it took to open the next is no part of its first gap. */
+	pace_follow(&pace, NOW + 500);
+	assert_int_equal(due(&pace, 7), NOW + 500);
+	assert_int_equal(due(&pace, 17), NOW + 510);
 }
 
 /* 3 packets a second never come out whole; a million of them still end on the second. */
@@ -106,7 +110,7 @@ static void a_rate_does_not_drift(void **state)
 		last = due(&pace, RECORDED_AT);
 	assert_int_equal(last, NOW + 1000000 * NSEC_PER_SEC);
 	/* Files and rounds are all one to it. */
-	pace_follow(&pace);
+	pace_follow(&pace, NOW + 2000000 * NSEC_PER_SEC);
 	assert_int_equal(due(&pace, 0), NOW + 1000000 * NSEC_PER_SEC + 333333333);
 }
 
