@@ -4,6 +4,7 @@
 #include "build.h"
 #include "config/config.h"
 #include "config/loader.h"
+#include "supervisor/last_good.h"
 #include "supervisor/supervisor.h"
 #include "tool/sensors.h"
 #include "worker/mender.h"
@@ -73,24 +74,33 @@ static int run_child(const struct heritage *heritage)
 	return heritage->life == LIFE_MENDS ? mender_run(heritage) : worker_run(heritage);
 }
 
-static int capture(const struct options *options, struct config *config)
+/* Where the file is faulty there is no configuration, and `status` is what to end with. */
+static int capture(const struct options *options, struct config **config, int status)
 {
-	const char *runtime_directory = options->runtime_directory;
-	char directory[64];
+	char sensor[SENSOR_NAME_LENGTH + 1], directory[64];
+	struct supervisor_seat seat = {
+		.path = options->config,
+		.load = sensors_reload,
+		.runtime_directory = options->runtime_directory,
+		.run = run_child,
+	};
 
-	snprintf(directory, sizeof(directory), "/run/fancap/%s", config->sensor);
-	if (!runtime_directory)
-		runtime_directory = getenv("RUNTIME_DIRECTORY");
+	(void)config_sensor(options->config, sensor);
+	snprintf(directory, sizeof(directory), "/run/fancap/%s", sensor);
+	if (!seat.runtime_directory)
+		seat.runtime_directory = getenv("RUNTIME_DIRECTORY");
+	if (!seat.runtime_directory)
+		seat.runtime_directory = directory;
+	seat.source = last_good_choose(config, options->config, seat.runtime_directory);
+	if (!*config)
+		return status;
+	seat.config = *config;
 	/* Modes are said where files are made: 0640 and 0750, whatever the caller's umask. */
 	(void)umask(0027);
-	log_sensor(config->sensor);
-	return supervisor_run(&(const struct supervisor_seat) {
-	    .config = config,
-	    .path = options->config,
-	    .load = sensors_reload,
-	    .runtime_directory = runtime_directory ? runtime_directory : directory,
-	    .run = run_child,
-	});
+	log_sensor(seat.config->sensor);
+	if (seat.source == CONFIG_IS_INSTEAD_OF_IT)
+		last_good_tell(options->config);
+	return supervisor_run(&seat);
 }
 
 int main(int argc, char **argv)
@@ -105,12 +115,10 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	status = sensors_load(options.config, &config);
-	if (status != 0)
-		return status;
-	if (options.check)
+	if (!options.check)
+		status = capture(&options, &config, status);
+	else if (status == 0)
 		printf("%s: good\n", options.config);
-	else
-		status = capture(&options, config);
 	config_free(config);
 	return status;
 }

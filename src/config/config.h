@@ -112,6 +112,8 @@ struct report_config {
 
 struct config {
 	char *sensor; /* the file's name without .yaml */
+	char *text;   /* of the file, as it was read, and how long it is */
+	size_t length;
 	struct interface_config *interfaces;
 	size_t interface_count;
 	struct fanout_config fanout;

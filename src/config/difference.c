@@ -159,9 +159,13 @@ void difference_apply(struct config *running, struct config *wanted)
 	running->capture = wanted->capture;
 	running->output = wanted->output;
 	running->report = wanted->report;
+	running->text = wanted->text;
+	running->length = wanted->length;
 	wanted->fanout = then.fanout;
 	wanted->ring = then.ring;
 	wanted->capture = then.capture;
 	wanted->output = then.output;
 	wanted->report = then.report;
+	wanted->text = then.text;
+	wanted->length = then.length;
 }

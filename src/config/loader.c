@@ -452,8 +452,7 @@ static int parse_text(struct reader *reader, const char *text, size_t size)
 	return r;
 }
 
-/* The file's name without .yaml is the sensor's. */
-static int name_sensor(struct config *config, const char *path, struct config_faults *faults)
+int config_sensor(const char *path, char name[SENSOR_NAME_LENGTH + 1])
 {
 	static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 	const char *slash = strrchr(path, '/');
@@ -462,10 +461,21 @@ static int name_sensor(struct config *config, const char *path, struct config_fa
 
 	if (length > 5 && strcmp(base + length - 5, ".yaml") == 0)
 		length -= 5;
+	snprintf(name, SENSOR_NAME_LENGTH + 1, "%.*s",
+	    (int)LEAST(length, (size_t)SENSOR_NAME_LENGTH), base);
 	if (length == 0 || length > SENSOR_NAME_LENGTH || strspn(base, letters) < length)
+		return -EINVAL;
+	return 0;
+}
+
+static int name_sensor(struct config *config, const char *path, struct config_faults *faults)
+{
+	char name[SENSOR_NAME_LENGTH + 1];
+
+	if (config_sensor(path, name) < 0)
 		faults_add(faults, 0, 0,
 		    "the file's name cannot be a sensor's; 1 to 32 of a-z 0-9 _ -, and .yaml");
-	config->sensor = strndup(base, LEAST(length, (size_t)SENSOR_NAME_LENGTH));
+	config->sensor = strdup(name);
 	return config->sensor ? 0 : -ENOMEM;
 }
 
@@ -505,9 +515,7 @@ int config_load(struct config **ret_config, const char *path, config_check *chec
 {
 	CLEANUP(config_free_at) struct config *config = calloc(1, sizeof(*config));
 	struct config_faults *faults = calloc(1, sizeof(*faults));
-	CLEANUP(free_at) char *text = NULL;
 	struct reader reader = { .config = config, .faults = faults };
-	size_t size = 0;
 	int r;
 
 	*ret_faults = faults;
@@ -516,13 +524,13 @@ int config_load(struct config **ret_config, const char *path, config_check *chec
 	faults->path = path;
 	r = settings_reset(settings, settings_count, config);
 	if (r == 0)
-		r = read_file(path, &text, &size, faults);
+		r = read_file(path, &config->text, &config->length, faults);
 	if (r == 0)
 		r = name_sensor(config, path, faults);
 	if (r < 0)
 		return r;
 	config->ring.memory_is_default = true;
-	r = parse_text(&reader, text, size);
+	r = parse_text(&reader, config->text, config->length);
 	if (r == 0)
 		r = complete(config);
 	if (r == 0)
@@ -549,5 +557,6 @@ void config_free(struct config *config)
 	free(config->interfaces);
 	settings_release(settings, settings_count, config);
 	free(config->sensor);
+	free(config->text);
 	free(config);
 }

@@ -10,6 +10,12 @@
 /* What is wrong with a file, and what may be meant otherwise: "FILE:LINE:COLUMN: PATH: text". */
 struct config_faults;
 
+/*
+ * The name of the sensor whose file this is: that of the file, without .yaml.  Returns 0, or
+ * -EINVAL for what can be no sensor's name, with as much of it as fits.
+ */
+int config_sensor(const char *path, char name[SENSOR_NAME_LENGTH + 1]);
+
 /* What others have to say of a configuration: they add their faults by config_faults_add(). */
 typedef void config_check(struct config_faults *faults, const struct config *config);
 

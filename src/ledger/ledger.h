@@ -89,7 +89,9 @@ struct ledger_header {
 	_Atomic uint32_t pid;            /* of the supervisor; 0 once it has ended in order */
 	_Atomic uint32_t state;          /* enum ledger_state of the sensor */
 	_Atomic uint64_t started_utc_ns;
-	_Atomic uint64_t imbalance; /* 1 once books did not balance */
+	_Atomic uint32_t imbalance;    /* 1 once books did not balance */
+	_Atomic uint32_t refuses_file; /* 1 while the configuration file, as it was read last, is
+					  not what is in force */
 	struct ledger_terms terms;
 };
 

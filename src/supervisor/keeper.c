@@ -126,6 +126,19 @@ static void free_names(char **names)
 	free(names);
 }
 
+bool keeper_finds_rings(void)
+{
+	char **names = NULL;
+	int count = sd_listen_fds_with_names(0, &names);
+	struct keeper_ring ring;
+	bool is_found = false;
+
+	for (int i = 0; i < count && !is_found; i++)
+		is_found = keeper_parse(names[i], &ring) == 0;
+	free_names(names);
+	return is_found;
+}
+
 static void take(struct keeper *keeper, int fd, const char *name)
 {
 	struct kept *kept = &keeper->kept[keeper->count];

@@ -32,6 +32,9 @@ int keeper_parse(const char *name, struct keeper_ring *ret_ring);
 /* What came back from the store. */
 struct keeper;
 
+/* Whether this process was started with any ring of ours.  To be asked before keeper_open(). */
+bool keeper_finds_rings(void);
+
 /*
  * Take over the descriptors that this process was started with; once in a life.  What is none of
  * ours is closed and taken out of the store.  Logs.  Returns 0 or a negative errno.

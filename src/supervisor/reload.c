@@ -7,6 +7,7 @@
 #include "config/difference.h"
 #include "supervisor/change.h"
 #include "supervisor/journal.h"
+#include "supervisor/last_good.h"
 #include "supervisor/renewal.h"
 #include "supervisor/report.h"
 
@@ -57,6 +58,22 @@ static void enter_into_force(
 		renewal_apply(&renewals[i], &from);
 	/* Last: who dies before has sockets that a next life does not take for other ones. */
 	premises_enter_terms(seat->premises, seat->config);
+	last_good_keep(seat->premises->runtime, seat->config);
+}
+
+static void tell_refused(const struct reload_seat *seat)
+{
+	const struct journal_about about = { 0 };
+
+	if (seat->is_of_start)
+		journal_event(EVENT_RELOAD_REFUSED, &about,
+		    "%s is another than the one that the rings of before were made by, and "
+		    "refused: that one stays in force; what is wrong is told above",
+		    seat->path);
+	else
+		journal_event(EVENT_RELOAD_REFUSED, &about,
+		    "reload refused: %s stays in force as it was; what is wrong is told above",
+		    seat->path);
 }
 
 static int take_up(const struct reload_seat *seat)
@@ -76,15 +93,17 @@ static int take_up(const struct reload_seat *seat)
 
 int reload_begin(const struct reload_seat *seat)
 {
-	const struct journal_about about = { 0 };
+	struct ledger_header *header = ledger_header(seat->premises->ledger);
 	int r;
 
-	report_notify("RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_ns() / NSEC_PER_USEC);
+	if (!seat->is_of_start)
+		report_notify(
+		    "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_ns() / NSEC_PER_USEC);
 	r = take_up(seat);
+	atomic_store(&header->refuses_file, r < 0);
 	if (r >= 0)
 		return r;
-	journal_event(EVENT_RELOAD_REFUSED, &about,
-	    "reload refused: %s stays in force as it was; what is wrong is told above", seat->path);
+	tell_refused(seat);
 	report_notify("READY=1\nSTATUS=reload refused; the journal says why");
 	return r;
 }

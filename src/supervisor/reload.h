@@ -16,6 +16,7 @@ struct reload_seat {
 	reload_load *load;
 	struct premises *premises;
 	struct group **groups; /* as many as interfaces */
+	bool is_of_start;      /* nobody asked for it: the service manager does not hear of it */
 };
 
 /*

@@ -377,5 +377,8 @@ void report_tick(struct report *report, uint64_t now_ns)
 			    text + used, sizeof(text) - used);
 	}
 	report->last_ns = now_ns;
-	report_notify("STATUS=%s", text);
+	report_notify("STATUS=%s%s", text,
+	    atomic_load(&ledger_header(report->ledger)->refuses_file)
+		? "; the configuration file is refused, the last good one is in force"
+		: "");
 }

@@ -50,6 +50,7 @@ struct supervisor {
 	uint64_t settled; /* how far a stop had come when more time was asked for */
 	bool is_stopping;
 	bool wants_reload; /* once it is ready, and no other is under way */
+	bool takes_up;     /* and that is of the file that this life began beside */
 	bool is_reloading;
 	bool is_leaving; /* another life goes on where this one stands */
 	int exit_status;
@@ -141,13 +142,14 @@ static void reload(struct supervisor *supervisor)
 		.load = supervisor->seat->load,
 		.premises = &supervisor->premises,
 		.groups = supervisor->crew.groups,
+		.is_of_start = supervisor->takes_up,
 	};
 	int r;
 
 	/* One after the other. */
 	if (crew_is_changing(&supervisor->crew))
 		return;
-	supervisor->wants_reload = false;
+	supervisor->wants_reload = supervisor->takes_up = false;
 	r = reload_begin(&seat);
 	if (r >= 0) {
 		(void)sd_event_source_set_time_relative(
@@ -168,6 +170,8 @@ static void tell_ready(struct supervisor *supervisor)
 	if (supervisor->is_ready || supervisor->is_stopping)
 		return;
 	supervisor->is_ready = true;
+	if (supervisor->premises.goes_on)
+		last_good_keep(supervisor->premises.runtime, supervisor->config);
 	report_tick(supervisor->report, clock_monotonic_ns());
 	begin_legacy(supervisor);
 	report_notify("READY=1");
@@ -493,8 +497,12 @@ static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step
 		return log_failure(-ENOMEM, "cannot plan the groups");
 	*ret_step = STEP_RUNTIME;
 	atomic_store(&header->pid, (uint32_t)getpid());
-	if (!supervisor->premises.goes_on)
+	atomic_store(&header->refuses_file, supervisor->seat->source == CONFIG_IS_INSTEAD_OF_IT);
+	if (!supervisor->premises.goes_on) {
+		/* Before there are rings; what goes on with some is kept once it has. */
+		last_good_keep(supervisor->premises.runtime, supervisor->config);
 		atomic_store(&header->started_utc_ns, clock_utc_ns());
+	}
 	r = crew_open(crew);
 	if (r < 0)
 		return r;
@@ -534,8 +542,10 @@ static void tear_down(struct supervisor *supervisor)
 	crew_close(&supervisor->crew, leaves);
 	end_catalog(supervisor);
 	if (ledger) {
-		if (!leaves)
+		if (!leaves) {
 			end_ledger(supervisor);
+			last_good_forget(supervisor->premises.runtime, supervisor->config);
+		}
 		atomic_store(&ledger_header(ledger)->pid, 0);
 	}
 	report_free(supervisor->report);
@@ -550,6 +560,8 @@ int supervisor_run(const struct supervisor_seat *seat)
 	struct supervisor supervisor = {
 		.seat = seat,
 		.config = seat->config,
+		.wants_reload = seat->source == CONFIG_IS_BEFORE_FILE,
+		.takes_up = seat->source == CONFIG_IS_BEFORE_FILE,
 		.crew = { .config = seat->config,
 		    .run = seat->run,
 		    .owner = { on_group_runs, on_group_failed, on_group_ended, &supervisor },

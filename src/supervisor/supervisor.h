@@ -3,12 +3,14 @@
 
 #include "config/config.h"
 #include "control/heritage.h"
+#include "supervisor/last_good.h"
 #include "supervisor/reload.h"
 
 /* What a sensor is run by. */
 struct supervisor_seat {
 	struct config *config; /* workers it does not name are settled in it, a reload changes it */
-	const char *path;      /* where it was read, and is read again */
+	enum config_source source;
+	const char *path; /* of the file, which a reload reads */
 	reload_load *load;
 	const char *runtime_directory;
 	worker_main *run;

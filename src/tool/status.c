@@ -84,7 +84,8 @@ struct summary {
 	uint64_t nic_dropped;
 	enum ledger_state state;
 	bool balanced;
-	bool unsettled; /* gone, with packets on their way to the files */
+	bool unsettled;    /* gone, with packets on their way to the files */
+	bool refuses_file; /* it goes by another configuration than the file's */
 	struct counters total;
 	uint64_t packets_per_second, bytes_per_second;
 };
@@ -106,8 +107,10 @@ static void print_json(const struct summary *summary, const struct view *views, 
 {
 	printf("{\"sensor\":");
 	json_string(stdout, summary->sensor);
-	printf(",\"state\":\"%s\",\"balanced\":%s,\"total\":{", ledger_state_name(summary->state),
-	    summary->balanced && !summary->unsettled ? "true" : "false");
+	printf(",\"state\":\"%s\",\"balanced\":%s,\"file_refused\":%s,\"total\":{",
+	    ledger_state_name(summary->state),
+	    summary->balanced && !summary->unsettled ? "true" : "false",
+	    summary->refuses_file ? "true" : "false");
 	print_json_counters(&summary->total);
 	printf(",\"nic_dropped\":%" PRIu64 "},\"interfaces\":[", summary->nic_dropped);
 	print_json_interfaces(summary->ledger);
@@ -142,6 +145,10 @@ static void print_head(const struct summary *summary)
 	else
 		printf("%s: %s, %s\n", summary->sensor, state_text(summary->state),
 		    summary->balanced ? "the books balance" : "THE BOOKS DO NOT BALANCE");
+	if (summary->refuses_file)
+		printf("%s: the configuration file is refused, the last good one is in force; the "
+		       "journal says why\n",
+		    summary->sensor);
 }
 
 static void fill_row(
@@ -288,6 +295,7 @@ static int show(const struct ledger *ledger, const struct sensors_request *reque
 		return EX_OSERR;
 	summary.state =
 	    is_alive(header) ? (enum ledger_state)atomic_load(&header->state) : STATE_GONE;
+	summary.refuses_file = summary.state != STATE_GONE && atomic_load(&header->refuses_file);
 	for (size_t i = 0; i < count; i++) {
 		read_slot(ledger, i, &views[i], &commits[i]);
 		add_up(&summary, &views[i]);
