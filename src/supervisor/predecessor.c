@@ -222,8 +222,8 @@ static int drain(struct predecessor *predecessor)
 
 	if (r >= 0)
 		r = premises_open(&predecessor->premises, &predecessor->config,
-		    predecessor->seat->runtime_directory, PREMISES_GO_ON, &step);
-	if (r < 0 || !predecessor->premises.goes_on)
+		    predecessor->seat->runtime_directory, PREMISES_ONLY_ON, &step);
+	if (r < 0)
 		return r;
 	r = open_loop(predecessor);
 	if (r >= 0)

@@ -260,9 +260,12 @@ static int settle_ledger(struct premises *premises, const struct ledger_shape *s
 {
 	int r = legacy_open(&premises->legacy);
 
-	premises->goes_on = start == PREMISES_GO_ON && adopt_ledger(premises, shape);
+	premises->goes_on = start != PREMISES_ANEW && adopt_ledger(premises, shape);
 	if (r < 0 || premises->goes_on)
 		return r;
+	/* Of a ledger that was made in between nobody would be missed. */
+	if (start == PREMISES_ONLY_ON)
+		return -ESTALE;
 	r = legacy_set_aside(premises->legacy, premises->runtime);
 	if (r < 0)
 		return r;
@@ -397,7 +400,7 @@ int premises_open(struct premises *ret_premises, const struct config *config,
 	allow_descriptors();
 	*ret_step = STEP_PLAN;
 	/* What is gone on with has its memory already, and no more is free than beside that. */
-	r = start == PREMISES_GO_ON ? 0 : check_memory(config);
+	r = start == PREMISES_ANEW ? check_memory(config) : 0;
 	if (r >= 0) {
 		*ret_step = STEP_OUTPUT;
 		r = open_output(&premises, config->output.directory);

@@ -23,14 +23,18 @@ struct premises {
 };
 
 /* Whether an earlier life's rings are there: without them its ledger is no use to go on with. */
-enum premises_start { PREMISES_ANEW, PREMISES_GO_ON };
+enum premises_start {
+	PREMISES_ANEW,
+	PREMISES_GO_ON,   /* or begin anew, where there is no ledger to go on with */
+	PREMISES_ONLY_ON, /* or fail, and leave what there is to a start that tells of it */
+};
 
 /*
  * Open all of it, and make the ledger anew, unless an earlier life that did not end in order left
  * one that fits, with all its stages, and it is to be gone on with.  Nothing is left behind on
  * failure.  Logs each fault once, with what would be right.  Returns 0 or a negative errno: -EBUSY
  * where another supervisor runs the sensor, -EINVAL for a configuration that this machine cannot
- * take; *ret_step is what failed.
+ * take, -ESTALE, not logged, where it was only to be gone on; *ret_step is what failed.
  */
 int premises_open(struct premises *ret_premises, const struct config *config,
     const char *runtime_directory, enum premises_start start, enum exit_step *ret_step);

@@ -192,6 +192,23 @@ static void a_gap_is_told_unless_the_life_before_was_to_end(void **state)
 	assert_false(tells_a_gap(0, STATE_WAITING, 0));
 }
 
+/* As by who drains a predecessor's rings: a ledger of its own would have nothing to tell of. */
+static void what_can_only_be_gone_on_with_is_left_to_be_told_of(void **state)
+{
+	(void)state;
+	assert_int_equal(open_them(PREMISES_ANEW), 0);
+	leave(config.ring.block_size);
+	assert_int_equal(open_them(PREMISES_ONLY_ON), 0);
+	assert_true(premises.goes_on);
+	atomic_store(&ledger_header(premises.ledger)->pid, 77);
+	ledger_slot(premises.ledger, 0)->ring.block_size = 5;
+	premises_close(&premises);
+	assert_int_equal(open_them(PREMISES_ONLY_ON), -ESTALE);
+	assert_int_equal(open_them(PREMISES_ANEW), 0);
+	legacy_tell_gap(premises.legacy, premises.ledger, interface.name);
+	assert_true(atomic_load(&ledger_slot(premises.ledger, 0)->gaps) > 0);
+}
+
 #define PREMISES_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -203,6 +220,7 @@ int main(void)
 		PREMISES_TEST(a_ledger_of_the_kernels_own_mode_fits_nothing_else),
 		PREMISES_TEST(its_terms_are_recalled),
 		PREMISES_TEST(a_damaged_ring_is_not_gone_on_with),
+		PREMISES_TEST(what_can_only_be_gone_on_with_is_left_to_be_told_of),
 		PREMISES_TEST(a_gap_is_told_unless_the_life_before_was_to_end),
 	};
 
