@@ -332,7 +332,7 @@ static void follow_mtu(struct group *group)
 }
 
 /* Members are linked again in the order in which their sockets were made, when it is up. */
-static void take_new_order(const struct group *group)
+void group_take_order(const struct group *group)
 {
 	const struct group *all[] = { group, group->before };
 	uint64_t oldest_ns = UINT64_MAX;
@@ -370,7 +370,7 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 	} else if (change == LINK_IS_DOWN && state_of(group) == STATE_RUNNING) {
 		journal_event(EVENT_INTERFACE_DOWN, &about,
 		    "%s: is down; capture goes on when it is up", name);
-		take_new_order(group);
+		group_take_order(group);
 		group_set_state(group, STATE_WAITING);
 	} else if (change == LINK_IS_UP && state_of(group) == STATE_WAITING && group->runs) {
 		journal_event(EVENT_INTERFACE_BACK, &about, "%s: is up, capture goes on", name);

@@ -82,6 +82,9 @@ int group_begin_beside(struct group *group, const struct group *serving);
 /* Go on with those of a generation that was giving way, to the end.  Logs. */
 void group_go_on_leaving(struct group *group);
 
+/* The link was down, and its members have other numbers. */
+void group_take_order(const struct group *group);
+
 /* Take in what is known of the link. */
 void group_link(struct group *group, int ifindex, enum link_change change);
 

@@ -7,6 +7,7 @@
 #include "supervisor/succession.h"
 
 #include <inttypes.h>
+#include <poll.h>
 
 /* The ring that the ledger speaks of, and no other: its numbers say nothing of another. */
 static bool is_of_ledger(const struct child *child, int fd)
@@ -37,8 +38,32 @@ static void refuse(const struct group *group, const struct child *child, int fd)
 	keeper_remove(&ring);
 }
 
+/* Its link was down since a worker looked, and is perhaps up again. */
+static bool was_down(int fd)
+{
+	struct pollfd wait = { .fd = fd };
+
+	return poll(&wait, 1, 0) > 0 && (wait.revents & POLLERR);
+}
+
+/* Nobody told this life, or the one before, of what has become of the members' numbers. */
+static void renew_front(const struct group *group, bool is_relinked)
+{
+	const uint32_t front = atomic_load(&group->record->front);
+	const uint32_t index = front - 1 - group->run.first;
+
+	/* Of those who give way, whoever moves them knows it. */
+	if (group->role == GROUP_LEAVES)
+		return;
+	if (is_relinked && !group->before)
+		group_take_order(group);
+	else if (front != 0 && index < group->count && group->children[index].socket < 0)
+		atomic_store(&group->record->front, 0);
+}
+
 size_t inheritance_enter(struct group *group, struct socket_seat *ret_seat)
 {
+	bool is_relinked = false;
 	size_t count = 0;
 
 	for (size_t i = 0; i < group->count; i++) {
@@ -56,8 +81,10 @@ size_t inheritance_enter(struct group *group, struct socket_seat *ret_seat)
 			continue;
 		}
 		*ret_seat = seat;
+		is_relinked = is_relinked || was_down(fd);
 		(void)succession_inherit(group, child, fd);
 		count++;
 	}
+	renew_front(group, is_relinked);
 	return count;
 }

@@ -119,8 +119,9 @@ static int start(struct group *group, struct child *child)
 	/* A group of one has ended with its socket: its id may be another's by now. */
 	if (group->count == 1 && child->heritage.life == LIFE_BEGINS && group_is_alone(group))
 		group->fanout = -1;
-	/* Whoever is last in the fanout group takes the place of the socket that it closes. */
-	if (child->heritage.life == LIFE_BEGINS && child->socket >= 0 &&
+	/* Whoever is last in the fanout group takes the place of the socket that it closes, or that
+	 * was closed before. */
+	if (child->heritage.life == LIFE_BEGINS &&
 	    atomic_load(&group->record->front) == group->run.first + child->heritage.worker + 1)
 		atomic_store(&group->record->front, 0);
 	child->place = interfaces_place(group->interfaces, group->interface);
