@@ -7,6 +7,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <linux/if.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -16,6 +18,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* Linux 5.14 */
@@ -129,6 +132,45 @@ uint64_t socket_cookie(int fd)
 	socklen_t length = sizeof(cookie);
 
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) < 0 ? 0 : cookie;
+}
+
+uint64_t socket_inode(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) < 0 ? 0 : status.st_ino;
+}
+
+/* Of this thread, which may be visiting another namespace. */
+static int open_list(void *user)
+{
+	int fd = open("/proc/thread-self/net/packet", O_RDONLY | O_CLOEXEC);
+
+	(void)user;
+	return fd < 0 ? -errno : fd;
+}
+
+int socket_is_held(const struct place *place, uint64_t inode)
+{
+	int fd = place_visit(place, open_list, NULL);
+	FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
+	char line[256];
+	uint64_t one;
+	int is_held = 0;
+
+	if (fd < 0)
+		return fd;
+	if (!list) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (!is_held && fgets(line, sizeof(line), list))
+		is_held = sscanf(line, "%*s %*d %*d %*x %*d %*d %*u %*u %" SCNu64, &one) == 1 &&
+			  one == inode;
+	if (ferror(list))
+		is_held = -EIO;
+	fclose(list);
+	return is_held;
 }
 
 int socket_seat(int fd, struct socket_seat *ret_seat)

@@ -59,6 +59,16 @@ int socket_statistics(int fd, struct ledger_statistics *answer);
 /* SO_COOKIE: the same in every duplicate; 0 where it cannot be told. */
 uint64_t socket_cookie(int fd);
 
+/* By what the kernel's list of packet sockets knows it; 0 where it cannot be told. */
+uint64_t socket_inode(int fd);
+
+/*
+ * Whether the packet socket of that inode is still in that list, of the place's namespace: it is
+ * for as long as any process holds a descriptor of it.  Returns 1, 0, or a negative errno where the
+ * list cannot be read.
+ */
+int socket_is_held(const struct place *place, uint64_t inode);
+
 /* Where a socket has its place. */
 struct socket_seat {
 	uint64_t namespace; /* as of an interface in it */

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "capture/program.h"
 #include "config/difference.h"
+#include "supervisor/departure.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -35,8 +36,10 @@ struct change {
 	sd_event_source *source;
 	uint64_t since_ns;
 	unsigned int attempts;
-	int error;       /* of the next generation, told */
-	int64_t sent_to; /* the member that everything is sent to; -1: not yet */
+	int error;                  /* of the next generation, told */
+	int64_t sent_to;            /* the member that everything is sent to; -1: not yet */
+	struct departure departure; /* of the old member that was closed last, until it is gone */
+	uint32_t departing_front;   /* as it stands in the ledger, where that member is it; or 0 */
 };
 
 /* ---- what there is to change ------------------------------------------------------------- */
@@ -222,9 +225,14 @@ static void let_go(struct group *group)
 {
 	const struct premises *premises = group->premises;
 	const struct ledger_run run = group->run;
+	struct ledger_interface *record = group->record;
+	struct departure departure = { 0 };
 
+	departure_note_all(&departure, group);
 	group_close(group);
-	(void)keeper_settle();
+	/* While one of them is left, nobody knows what number the next to join has. */
+	if (!departure_await(&departure))
+		atomic_store(&record->front, 0);
 	premises_free_slots(premises, &run);
 	free(group);
 }
@@ -368,20 +376,37 @@ static void wait_for_next(struct change *change)
 static void close_one(struct change *change, struct child *child)
 {
 	const struct keeper_ring ring = child_ring(child);
-	const bool is_front = child == find_front(change);
+	const struct group *from = change->from;
 
-	/* First the one who is slow to let go: with our own the socket is closed. */
+	change->departing_front =
+	    child == find_front(change) ? atomic_load(&from->record->front) : 0;
+	departure_note(&change->departure, from, child->socket);
+	/* First the one who is slow to let go: whoever is last has to wait for the kernel. */
 	if (child->is_kept) {
 		keeper_remove(&ring);
 		(void)keeper_settle();
 	}
 	child->is_kept = false;
 	close_at(&child->socket);
+}
+
+/* Until it is gone it has its number, and the others have theirs. */
+static bool has_closed(struct change *change)
+{
+	struct ledger_interface *record = change->from->record;
+	uint32_t front = change->departing_front;
+
+	if (change->departure.count == 0)
+		return true;
+	if (!departure_is_over(&change->departure))
+		return false;
+	change->departure.count = 0;
 	FAULT(CHANGE_CLOSED);
-	/* The last to join is there now. */
-	if (is_front)
-		atomic_store(
-		    &change->to->record->front, change->to->run.first + change->to->run.count);
+	/* The last to join is there now; not so where a link that went down gave them new numbers.
+	 */
+	if (front != 0 && front == atomic_load(&record->front))
+		atomic_store(&record->front, change->to->run.first + change->to->run.count);
+	return true;
 }
 
 static void settle(struct change *change)
@@ -411,6 +436,8 @@ static void empty(struct change *change)
 {
 	struct child *child;
 
+	if (!has_closed(change))
+		return;
 	/* Where the link went down meanwhile, members are in another order. */
 	(void)aim(change);
 	if (!group_has_ended(change->from) || !change->owner.is_steady(change->owner.user))

@@ -10,7 +10,7 @@ static bool is_in(const struct ledger_run *run, uint32_t slot)
 }
 
 static void drop_next(
-    const struct premises *premises, struct keeper *keeper, const struct ledger_interface *record)
+    const struct premises *premises, struct keeper *keeper, struct ledger_interface *record)
 {
 	for (uint32_t i = 0; i < record->next.count; i++) {
 		const size_t slot = record->next.first + i;
@@ -29,7 +29,9 @@ static void drop_next(
 		/* With its process it is out of the fanout group. */
 		premises_drop_stage(premises, slot);
 	}
-	(void)keeper_settle();
+	/* While one of them is left, nobody knows what number the next to join has. */
+	if (keeper_settle() < 0)
+		atomic_store(&record->front, 0);
 	ledger_free_run(premises->ledger, &record->next);
 }
 
