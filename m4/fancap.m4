@@ -62,3 +62,19 @@ AC_DEFUN([FANCAP_SYSTEMD_DIR], [
 			[$1=$$2], [$1='${prefix}/lib/$3'])])
 	AC_SUBST([$1])
 ])
+
+# FANCAP_SYSTEMD_VERSION: for which systemd the unit is made: --with-systemd-version, else the one
+# that is here.
+AC_DEFUN([FANCAP_SYSTEMD_VERSION], [
+	AC_MSG_CHECKING([for which systemd the unit is made])
+	AC_ARG_WITH([systemd-version], [AS_HELP_STRING([--with-systemd-version=N],
+		[the systemd that runs the unit, such as 254; default: the one that is here])],
+		[SYSTEMD_VERSION=$withval],
+		[SYSTEMD_VERSION=`$PKG_CONFIG --modversion systemd 2>/dev/null ||
+			$PKG_CONFIG --modversion libsystemd`])
+	dnl 255.4, or 257~rc1
+	SYSTEMD_VERSION=`expr "$SYSTEMD_VERSION" : '\([[0-9]]*\)'`
+	AS_IF([test -z "$SYSTEMD_VERSION"], [AC_MSG_ERROR([no number; give --with-systemd-version])])
+	AC_MSG_RESULT([$SYSTEMD_VERSION])
+	AC_SUBST([SYSTEMD_VERSION])
+])
