@@ -84,7 +84,7 @@ static struct sock_filter bind_one(struct sock_filter one, size_t to_tail, uint3
 	return one;
 }
 
-int program_bind(struct program *program, uint32_t members)
+int program_narrow(struct program *ret_program, const struct program *program, uint32_t members)
 {
 	const struct sock_filter tail[] = {
 		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, members),
@@ -105,8 +105,19 @@ int program_bind(struct program *program, uint32_t members)
 		    bind_one(program->instructions[i], program->count - i - 1, members);
 	for (size_t i = 0; i < COUNT_OF(tail); i++)
 		instructions[program->count + i] = tail[i];
-	free(program->instructions);
-	*program = (struct program) { instructions, count };
+	*ret_program = (struct program) { instructions, count };
+	return 0;
+}
+
+int program_bind(struct program *program, uint32_t members)
+{
+	struct program bound;
+	int r = program_narrow(&bound, program, members);
+
+	if (r < 0)
+		return r;
+	program_release(program);
+	*program = bound;
 	return 0;
 }
 

@@ -33,6 +33,9 @@ int program_make(struct program *ret_program, const struct fanout_config *config
  */
 int program_bind(struct program *program, uint32_t members);
 
+/* Make one that picks as another does, but for its last members, whose share goes to the others. */
+int program_narrow(struct program *ret_program, const struct program *program, uint32_t members);
+
 /* Make one that sends everything to one member.  Returns 0 or a negative errno. */
 int program_constant(struct program *ret_program, uint32_t member);
 

@@ -57,6 +57,7 @@ int intake_compile(struct intake *intake, const struct config *config, uint32_t 
 	int r;
 
 	release_programs(intake);
+	intake->members = members;
 	r = prepare_program(intake, &config->fanout, members, link);
 	return r < 0 ? r : prepare_filter(intake, &config->capture, place, link);
 }
@@ -75,6 +76,20 @@ int intake_prepare(struct intake *intake, const struct config *config,
 int intake_share_out(const struct intake *intake, int fd)
 {
 	return intake->program.count > 0 ? program_attach(fd, &intake->program) : 0;
+}
+
+int intake_share_among(const struct intake *intake, int fd, uint32_t members)
+{
+	struct program narrow = { 0 };
+	int r;
+
+	if (intake->program.count == 0 || members >= intake->members)
+		return intake_share_out(intake, fd);
+	r = program_narrow(&narrow, &intake->program, members);
+	if (r >= 0)
+		r = program_attach(fd, &narrow);
+	program_release(&narrow);
+	return r;
 }
 
 static bool is_same(const struct sock_filter *a, size_t count, const struct sock_filter *b)
@@ -98,11 +113,14 @@ void intake_exchange(struct intake *intake, struct intake *other)
 {
 	const struct filter filter = intake->filter;
 	const struct program program = intake->program;
+	const uint32_t members = intake->members;
 
 	intake->filter = other->filter;
 	intake->program = other->program;
+	intake->members = other->members;
 	other->filter = filter;
 	other->program = program;
+	other->members = members;
 }
 
 void intake_release(struct intake *intake)

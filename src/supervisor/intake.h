@@ -13,6 +13,7 @@
 struct intake {
 	struct filter filter;   /* the real one, direction in front */
 	struct program program; /* empty where the kernel shares out by itself */
+	uint32_t members;       /* that it shares out among */
 	struct stamping stamping;
 };
 
@@ -30,6 +31,9 @@ int intake_prepare(struct intake *intake, const struct config *config,
 
 /* Give the group of this socket its program, where it has one.  Returns 0 or a negative errno. */
 int intake_share_out(const struct intake *intake, int fd);
+
+/* The same, but for its last members: those that are there get all. */
+int intake_share_among(const struct intake *intake, int fd, uint32_t members);
 
 /* Whether both are instruction for instruction the same. */
 bool intake_has_filter(const struct intake *intake, const struct filter *filter);

@@ -334,6 +334,26 @@ static void one_that_has_no_room_left_is_not_bound(void **state)
 	program_release(&full);
 }
 
+static void one_made_narrow_sends_the_last_ones_share_to_the_others(void **state)
+{
+	const uint8_t frame[64] = { 0 };
+
+	(void)state;
+	for (uint32_t picked = 0; picked < 5; picked++) {
+		const struct sock_filter all[] = { BPF_STMT(BPF_LD | BPF_IMM, picked),
+			BPF_STMT(BPF_RET | BPF_A, 0) };
+		struct program made = copy_of(all, COUNT_OF(all)), narrow = { 0 };
+
+		assert_int_equal(program_bind(&made, 5), 0);
+		assert_int_equal(program_narrow(&narrow, &made, 4), 0);
+		assert_int_equal(run(&narrow, frame, sizeof(frame)), picked % 4);
+		/* It is as it was. */
+		assert_int_equal(run(&made, frame, sizeof(frame)), picked);
+		program_release(&narrow);
+		program_release(&made);
+	}
+}
+
 static void one_is_not_bound_to_nobody(void **state)
 {
 	const struct sock_filter all[] = { BPF_STMT(BPF_RET | BPF_K, 3) };
@@ -404,6 +424,7 @@ int main(void)
 		cmocka_unit_test(each_mode_that_runs_by_a_program_has_one),
 		cmocka_unit_test(a_bound_one_returns_what_the_kernel_makes_of_it),
 		cmocka_unit_test(one_that_has_no_room_left_is_not_bound),
+		cmocka_unit_test(one_made_narrow_sends_the_last_ones_share_to_the_others),
 		cmocka_unit_test(one_is_not_bound_to_nobody),
 		cmocka_unit_test(the_kernels_own_modes_have_none),
 		cmocka_unit_test(a_program_of_ones_own_is_made_of_its_file),
