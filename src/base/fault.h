@@ -47,6 +47,11 @@ enum fault {
 	FAULT_HEARD,        /* of a finished file, which is not in the catalog */
 	FAULT_LINE_WRITTEN, /* it is there, and the ledger does not say so */
 	FAULT_ENTERED,
+	/* and where a socket is lost, while others capture */
+	FAULT_MEMBER_LOST,   /* its share goes to others */
+	FAULT_MEMBER_CLOSED, /* and it has left the group */
+	FAULT_MEMBER_JOINED, /* another has come, and does not capture */
+	FAULT_MEMBER_ARMED,  /* it would, and is sent nothing */
 	/* and while it changes workers */
 	FAULT_CHANGE_PLANNED, /* the next have slots and numbers, and nothing says what for */
 	FAULT_CHANGE_BEGUN,   /* and the ledger says it */

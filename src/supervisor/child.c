@@ -134,6 +134,7 @@ void child_let_go(struct child *child)
 	if (child->is_kept)
 		keeper_remove(&ring);
 	child->is_kept = false;
+	child->leaving = 0;
 	close_at(&child->socket);
 }
 

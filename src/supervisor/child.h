@@ -48,7 +48,10 @@ struct child {
 	bool is_drained;            /* said so, and has nothing left */
 	bool captures;              /* the socket has the real filter: what it takes in counts */
 	bool is_kept;               /* the service manager has a duplicate of the socket, too */
-	unsigned int ends_in_stop;  /* lives that a stop has seen end before their time */
+	uint64_t leaving;      /* the inode of a socket that was closed, and may be held; or 0 */
+	uint64_t gap_since_ns; /* UTC: what is its share is let in by nobody; 0: it is */
+	uint64_t due_ns;       /* the next life, on the monotonic clock */
+	unsigned int ends_in_stop; /* lives that a stop has seen end before their time */
 };
 
 /*

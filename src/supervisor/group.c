@@ -10,6 +10,7 @@
 #include "supervisor/inheritance.h"
 #include "supervisor/joining.h"
 #include "supervisor/journal.h"
+#include "supervisor/membership.h"
 #include "supervisor/news.h"
 #include "supervisor/report.h"
 #include "supervisor/succession.h"
@@ -117,6 +118,7 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 	const struct child like = { .event = event, .run = run };
 	struct geometry geometry;
 	const struct geometry_rule *rule;
+	bool ran;
 
 	if (geometry_plan(&geometry, &group->ring, &rule) < 0)
 		return log_failure(
@@ -128,9 +130,16 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 	group->children = calloc(group->count, sizeof(*group->children));
 	if (!group->children)
 		return log_failure(-ENOMEM, "%s: cannot plan its workers", group->interface->name);
+	ran = group->premises->goes_on && state_of(group) == STATE_RUNNING;
 	group_set_state(group, STATE_WAITING);
-	for (size_t i = 0; i < group->count; i++)
-		group->children[i] = make_child(group, i, &like, geometry_patience_ns(&geometry));
+	for (size_t i = 0; i < group->count; i++) {
+		struct child *child = &group->children[i];
+
+		*child = make_child(group, i, &like, geometry_patience_ns(&geometry));
+		/* Unless its socket has come back. */
+		if (ran)
+			child->gap_since_ns = membership_last_heard_ns(child->heritage.record);
+	}
 	for (size_t i = 0; i < group->count; i++) {
 		int r = premises_stage(group->premises, group->run.first + i,
 		    group->config->output.stage, group->start);
@@ -167,6 +176,7 @@ static void refuse_and_stop(struct group *group)
 	for (size_t i = 0; i < group->count; i++) {
 		struct child *child = &group->children[i];
 
+		membership_tell_gap(group, child);
 		if (child->socket >= 0)
 			(void)filter_attach(child->socket, &filter_refuse_all);
 		if (!child_lives(child)) {
@@ -183,19 +193,13 @@ static int renew_intake(struct group *group)
 	const struct place place = interfaces_place(group->interfaces, group->interface);
 	int r = intake_prepare(&group->intake, group->config, group->interface,
 	    (uint32_t)group->count, &place, &group->link);
-	bool is_shared_out = false;
 
-	for (size_t i = 0; r >= 0 && i < group->count; i++) {
-		const struct child *child = &group->children[i];
-
-		if (!child->captures)
-			continue;
-		if (!is_shared_out && group_is_alone(group))
-			r = intake_share_out(&group->intake, child->socket);
-		is_shared_out = true;
-		if (r >= 0)
-			r = filter_attach(child->socket, &group->intake.filter);
-	}
+	/* First the filters: one that had just joined may still refuse everything. */
+	for (size_t i = 0; r >= 0 && i < group->count; i++)
+		if (group->children[i].captures)
+			r = filter_attach(group->children[i].socket, &group->intake.filter);
+	if (r >= 0 && group_is_alone(group))
+		r = membership_share_out(group);
 	group->is_of_old = r < 0;
 	return r;
 }
@@ -210,6 +214,19 @@ static void leave_device(struct group *group)
 	group_set_state(group, STATE_WAITING);
 	refuse_and_stop(group);
 	group_look_for_end(group);
+}
+
+/* They join the others, who have got their share since their sockets were lost. */
+static void begin_missing(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		struct child *child = &group->children[i];
+
+		if (child_lives(child) || child->captures || child->restart_source)
+			continue;
+		membership_tell_gap(group, child);
+		(void)succession_begin(group, child);
+	}
 }
 
 /* Some workers are on the sockets of an earlier life: the others join these. */
@@ -230,9 +247,8 @@ static int go_on(struct group *group, const struct socket_seat *seat)
 		return 1;
 	}
 	group_set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
-	for (size_t i = 0; !group->is_down && i < group->count; i++)
-		if (!child_lives(&group->children[i]) && !group->children[i].captures)
-			(void)succession_begin(group, &group->children[i]);
+	if (!group->is_down)
+		begin_missing(group);
 	group->owner.runs(group->owner.user, group);
 	return group->is_down ? 1 : renew_intake(group);
 }
@@ -376,6 +392,7 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 		journal_event(EVENT_INTERFACE_BACK, &about, "%s: is up, capture goes on", name);
 		stamping_again(&group->intake.stamping);
 		group_set_state(group, STATE_RUNNING);
+		begin_missing(group);
 		if (group->is_of_old && renew_intake(group) < 0)
 			group->is_of_old = false; /* told; the old ones stay */
 	}

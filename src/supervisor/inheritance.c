@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/filter.h"
+#include "supervisor/departure.h"
 #include "supervisor/succession.h"
 
 #include <inttypes.h>
@@ -20,7 +21,8 @@ static bool is_of_ledger(const struct child *child, int fd)
 }
 
 /* What nobody will read is counted at least. */
-static void refuse(const struct group *group, const struct child *child, int fd)
+static void refuse(
+    const struct group *group, const struct child *child, int fd, struct departure *departure)
 {
 	const struct keeper_ring ring = child_ring(child);
 	struct ledger_worker *record = child->heritage.record;
@@ -34,6 +36,7 @@ static void refuse(const struct group *group, const struct child *child, int fd)
 	    "%s: the socket of worker %u that the service manager kept is of no ring that the "
 	    "ledger knows; closed, with %" PRIu64 " packets that nobody had read",
 	    group->interface->name, child->heritage.worker, lost);
+	departure_note(departure, group, fd);
 	close(fd);
 	keeper_remove(&ring);
 }
@@ -63,6 +66,7 @@ static void renew_front(const struct group *group, bool is_relinked)
 
 size_t inheritance_enter(struct group *group, struct socket_seat *ret_seat)
 {
+	struct departure departure = { 0 };
 	bool is_relinked = false;
 	size_t count = 0;
 
@@ -77,7 +81,7 @@ size_t inheritance_enter(struct group *group, struct socket_seat *ret_seat)
 		if (!is_of_ledger(child, fd) || socket_seat(fd, &seat) < 0 ||
 		    (count > 0 &&
 			(seat.group != ret_seat->group || seat.ifindex != ret_seat->ifindex))) {
-			refuse(group, child, fd);
+			refuse(group, child, fd, &departure);
 			continue;
 		}
 		*ret_seat = seat;
@@ -85,6 +89,8 @@ size_t inheritance_enter(struct group *group, struct socket_seat *ret_seat)
 		(void)succession_inherit(group, child, fd);
 		count++;
 	}
+	/* As long as one is a member it is sent a share, which it does not let in. */
+	(void)departure_await(&departure);
 	renew_front(group, is_relinked);
 	return count;
 }

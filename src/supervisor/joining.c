@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "supervisor/joining.h"
 
+#include "base/fault.h"
 #include "base/log.h"
+#include "supervisor/membership.h"
 #include "supervisor/news.h"
 
 #include <errno.h>
@@ -16,15 +18,13 @@ static int arm(struct group *group, struct child *child)
 		return log_failure(r, "%s: cannot attach the filter of worker %u",
 		    group->interface->name, child->heritage.worker);
 	child->captures = true;
+	FAULT(MEMBER_ARMED);
 	child_set_state(child, STATE_RUNNING);
 	child_command(child, MESSAGE_RUN, 0);
 	return 0;
 }
 
-/*
- * The program goes first: without one all packets are the first member's.  A group in which nobody
- * was left has none any more, so that each who comes brings it.
- */
+/* The program goes first: without one all packets are the first member's. */
 static void arm_all(struct group *group)
 {
 	bool is_shared_out = false;
@@ -54,44 +54,83 @@ static bool all_are(const struct group *group, enum ledger_state state)
 	return true;
 }
 
-/*
- * Let the next one join, or put the real filters in place once all have.  At the first start they
- * join strictly in worker order, since that is the order in which the kernel links them again
- * after the interface was down; a late one comes when it is ready.
- */
-static void advance(struct group *group)
+static bool is_ready_to_join(const struct child *child)
 {
-	/* A stop has put the refusing filter in place: the real one must not come after it. */
-	if (group->is_stopping || group->is_gone)
-		return;
+	return child_state(child) == STATE_STARTING && child->is_mapped && !child->was_asked;
+}
+
+static void ask(const struct group *group, struct child *child)
+{
+	child->was_asked = true;
+	child_command(child, MESSAGE_JOIN, (uint32_t)group->fanout);
+}
+
+/* In worker order: that is the one in which the kernel links them again after the interface was
+ * down. */
+static void ask_next(const struct group *group)
+{
 	for (size_t i = 0; i < group->count; i++) {
 		struct child *child = &group->children[i];
 
 		if (child_state(child) != STATE_STARTING)
 			continue;
-		if (child->is_mapped && !child->was_asked) {
-			child->was_asked = true;
-			child_command(child, MESSAGE_JOIN, (uint32_t)group->fanout);
-		}
-		if (!group->runs)
-			break;
+		if (is_ready_to_join(child))
+			ask(group, child);
+		break;
 	}
-	if (!group->runs && !all_are(group, STATE_ARMED))
+}
+
+static void begin_to_run(struct group *group)
+{
+	/* Once in a life, as a link says the same each time; and only now, as a start that fails
+	 * has one line to say. */
+	if (!group->has_ever_run && !group->link.is_loopback)
+		news_device(group);
+	if (!group->has_ever_run)
+		news_patience(group);
+	group->runs = group->has_ever_run = true;
+	if (group_is_alone(group))
+		atomic_store(&group->record->front, group->run.first + 1);
+	for (size_t i = 0; i < group->count; i++)
+		membership_tell_gap(group, &group->children[i]);
+	group_set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
+	group->owner.runs(group->owner.user, group);
+}
+
+/* Those that come late, while others capture, come one after the other. */
+static void let_in_late(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		struct child *child = &group->children[i];
+
+		if (child_state(child) != STATE_ARMED)
+			continue;
+		if (arm(group, child) >= 0)
+			membership_enter(group, child);
+		else
+			child_kill(child);
+	}
+	for (size_t i = 0; i < group->count; i++)
+		if (is_ready_to_join(&group->children[i]) &&
+		    membership_prepare(group, &group->children[i]))
+			ask(group, &group->children[i]);
+}
+
+/* Let the next one join, or put the real filters in place once all have. */
+void joining_advance(struct group *group)
+{
+	/* A stop has put the refusing filter in place: the real one must not come after it. */
+	if (group->is_stopping || group->is_gone)
+		return;
+	if (group->runs) {
+		let_in_late(group);
+		return;
+	}
+	ask_next(group);
+	if (!all_are(group, STATE_ARMED))
 		return;
 	arm_all(group);
-	if (!group->runs) {
-		/* Once in a life, as a link says the same each time; and only now, as a start that
-		 * fails has one line to say. */
-		if (!group->has_ever_run && !group->link.is_loopback)
-			news_device(group);
-		if (!group->has_ever_run)
-			news_patience(group);
-		group->runs = group->has_ever_run = true;
-		if (group_is_alone(group))
-			atomic_store(&group->record->front, group->run.first + 1);
-		group_set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
-		group->owner.runs(group->owner.user, group);
-	}
+	begin_to_run(group);
 }
 
 /* ---- what children say ------------------------------------------------------------------- */
@@ -100,7 +139,7 @@ static void on_mapped(struct group *group, struct child *child, const struct mes
 {
 	(void)message;
 	child->is_mapped = true;
-	advance(group);
+	joining_advance(group);
 }
 
 static void on_joined(struct group *group, struct child *child, const struct message *message)
@@ -113,7 +152,8 @@ static void on_joined(struct group *group, struct child *child, const struct mes
 	/* Before anything counts that it could lose with us. */
 	child_keep(child);
 	child_set_state(child, STATE_ARMED);
-	advance(group);
+	FAULT(MEMBER_JOINED);
+	joining_advance(group);
 }
 
 static void on_took_over(struct group *group, struct child *child, const struct message *message)

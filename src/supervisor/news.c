@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "supervisor/news.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -168,6 +169,24 @@ void news_set_aside(struct group *group, struct child *child, const struct messa
 	    group->interface->name, child->heritage.worker, message->number, count,
 	    message->error < 0 ? "lost: " : "in ",
 	    message->error < 0 ? strerror(-message->error) : message->file.name);
+}
+
+void news_gap(const struct group *group, const struct child *child, uint64_t since_utc_ns)
+{
+	char from[CLOCK_TEXT_LENGTH], until[CLOCK_TEXT_LENGTH];
+	const struct journal_about about = {
+		.interface = group->interface->name,
+		.worker = &child->heritage.worker,
+		.from = from,
+		.until = until,
+	};
+
+	clock_text(from, since_utc_ns);
+	clock_text(until, clock_utc_ns());
+	journal_event(EVENT_GAP, &about,
+	    "%s: worker %u lost its socket, and what the kernel picked it for from %s until %s was "
+	    "let in by nobody; how many packets that were is not known",
+	    group->interface->name, child->heritage.worker, from, until);
 }
 
 void news_frozen(const struct group *group, const struct child *child)

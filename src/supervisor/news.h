@@ -28,6 +28,9 @@ void news_damaged(struct group *group, struct child *child, const struct message
 /* A block that two have died of is out of the way. */
 void news_set_aside(struct group *group, struct child *child, const struct message *message);
 
+/* What was its share was let in by nobody, from then until now. */
+void news_gap(const struct group *group, const struct child *child, uint64_t since_utc_ns);
+
 /* It was killed, and does not end. */
 void news_frozen(const struct group *group, const struct child *child);
 

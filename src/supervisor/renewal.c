@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "config/difference.h"
+#include "supervisor/membership.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -150,17 +151,10 @@ static void renew_child(const struct renewal *renewal, struct child *child,
 		tell_settings(child, from->begins_file);
 }
 
-/* One of them speaks for the group. */
 static void share_out(const struct group *group)
 {
-	int r = 0;
+	int r = membership_share_out(group);
 
-	for (size_t i = 0; i < group->count; i++) {
-		if (!group->children[i].captures)
-			continue;
-		r = intake_share_out(&group->intake, group->children[i].socket);
-		break;
-	}
 	if (r < 0)
 		(void)log_failure(r,
 		    "%s: cannot give the fanout group its program; the old one stays",

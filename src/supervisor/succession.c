@@ -5,7 +5,9 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "supervisor/journal.h"
+#include "supervisor/joining.h"
 #include "supervisor/legacy.h"
+#include "supervisor/membership.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 
 /* A life as long as this came to work, also without a packet. */
 static const uint64_t health_ns = 2 * NSEC_PER_SEC;
+static const uint64_t look_again_ns = 5 * NSEC_PER_MSEC;
 /* Two that die at a block, and one that sets it aside: more drain nothing either. */
 enum { TAKEOVERS_IN_STOP = 3 };
 
@@ -76,7 +79,7 @@ bool succession_renew(struct group *group, struct child *child)
 	return true;
 }
 
-static void tell_death(const struct group *group, struct child *child, const siginfo_t *how)
+static void tell_death(struct group *group, struct child *child, const siginfo_t *how)
 {
 	char sentence[128];
 	uint64_t discards;
@@ -93,6 +96,7 @@ static void tell_death(const struct group *group, struct child *child, const sig
 		    child->heritage.worker, sentence);
 		return;
 	}
+	membership_lose(group, child);
 	discards = settle(child);
 	about.discards = &discards;
 	journal_event(EVENT_WORKER_DIED, &about,
@@ -178,17 +182,45 @@ static int on_due(sd_event_source *source, uint64_t now, void *user)
 	return 0;
 }
 
-static void plan(struct group *group, struct child *child, bool had_worked)
+static void wait_for(
+    const struct group *group, struct child *child, uint64_t delay_ns, sd_event_time_handler_t then)
 {
-	uint64_t delay = restart_next(&child->restart, had_worked);
-	int r;
+	int r = sd_event_add_time_relative(child->event, &child->restart_source, CLOCK_MONOTONIC,
+	    delay_ns / NSEC_PER_USEC, 1, then, child);
 
-	child_set_state(child, STATE_WAITING);
-	r = sd_event_add_time_relative(child->event, &child->restart_source, CLOCK_MONOTONIC,
-	    delay / NSEC_PER_USEC, 1, on_due, child);
 	if (r < 0)
 		(void)log_failure(r, "%s: cannot plan to start worker %u again",
 		    group->interface->name, child->heritage.worker);
+}
+
+/* Others get its share at once, however long it takes until there is another in its place. */
+static int on_lost(sd_event_source *source, uint64_t usec, void *user)
+{
+	struct child *child = user;
+	struct group *group = child->owner.user;
+	uint64_t now_ns;
+
+	(void)source;
+	(void)usec;
+	child->restart_source = sd_event_source_disable_unref(child->restart_source);
+	if (!membership_leave(group, child)) {
+		wait_for(group, child, look_again_ns, on_lost);
+		return 0;
+	}
+	now_ns = clock_monotonic_ns();
+	wait_for(group, child, child->due_ns > now_ns ? child->due_ns - now_ns : 0, on_due);
+	joining_advance(group);
+	return 0;
+}
+
+static void plan(struct group *group, struct child *child, bool had_worked)
+{
+	uint64_t delay = restart_next(&child->restart, had_worked);
+	bool is_lost = child->heritage.life == LIFE_BEGINS && child->socket >= 0;
+
+	child_set_state(child, STATE_WAITING);
+	child->due_ns = clock_monotonic_ns() + delay;
+	wait_for(group, child, is_lost ? 0 : delay, is_lost ? on_lost : on_due);
 }
 
 static bool had_worked(const struct child *child)
@@ -215,6 +247,7 @@ int succession_inherit(struct group *group, struct child *child, int fd)
 
 	child->socket = fd;
 	child->is_kept = child->captures = true;
+	child->gap_since_ns = 0;
 	child->heritage.life = LIFE_TAKES_OVER;
 	child->ends_in_stop = 0;
 	r = start(group, child);

@@ -29,9 +29,25 @@ struct fake {
 	bool stops; /* does what a stop asks for */
 };
 
+/* As a worker does: a socket that others hold is still a member of its group. */
+static void close_sockets_of_others(const struct heritage *heritage)
+{
+	for (int fd = 3; fd < 256; fd++) {
+		int domain;
+		socklen_t length = sizeof(domain);
+
+		if (fd != heritage->socket &&
+		    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
+		    domain == AF_PACKET)
+			close(fd);
+	}
+}
+
 static unsigned int note_birth(const struct heritage *heritage)
 {
 	unsigned int life = atomic_fetch_add(&play->lives[heritage->worker], 1);
+
+	close_sockets_of_others(heritage);
 
 	if (life < LIVES) {
 		atomic_store(&play->born_ns[heritage->worker][life], clock_monotonic_ns());
