@@ -14,6 +14,7 @@ const struct group_limits group_limits = {
 	.storage = 60 * NSEC_PER_SEC,
 	.stopping = 60 * NSEC_PER_SEC,
 	.reaping = 5 * NSEC_PER_SEC,
+	.looking = 500 * NSEC_PER_MSEC,
 };
 
 static uint64_t settled_by(const struct ledger_worker *record)

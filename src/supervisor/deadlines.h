@@ -10,6 +10,7 @@ struct group_limits {
 	uint64_t storage;   /* the same, within a call of the storage */
 	uint64_t stopping;  /* from one sign of progress to the next */
 	uint64_t reaping;   /* from SIGKILL to its end */
+	uint64_t looking;   /* from one look at it to the next: so much later it may be ended */
 };
 
 /* Those of a sensor. */

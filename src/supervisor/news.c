@@ -207,24 +207,26 @@ void news_patience(const struct group *group)
 	const struct journal_about about = { .interface = group->interface->name };
 	const struct geometry_rule *rule;
 	struct geometry geometry;
-	char waits[UNITS_TEXT], hangs[UNITS_TEXT];
-	uint64_t patience, limit = group->limits->storage;
+	char waits[UNITS_TEXT], hangs[UNITS_TEXT], more[UNITS_TEXT];
+	const struct group_limits *limits = group->limits;
+	uint64_t patience, limit = limits->storage;
 	bool is_short;
 
 	if (geometry_plan(&geometry, &group->ring, &rule) < 0)
 		return;
 	patience = geometry_patience_ns(&geometry);
-	is_short = patience < group->limits->heartbeat;
+	is_short = patience < limits->heartbeat + limits->looking;
 	if (is_short)
-		limit = group->limits->heartbeat;
-	if (patience >= limit)
+		limit = limits->heartbeat;
+	if (patience >= limit + limits->looking)
 		return;
 	units_format_time(waits, sizeof(waits), patience);
 	units_format_time(hangs, sizeof(hangs), limit);
+	units_format_time(more, sizeof(more), limits->looking);
 	journal_event(EVENT_PATIENCE, &about,
-	    "%s: a ring waits %s at most, and a worker that hangs%s is killed after %s; what comes "
-	    "in between is dropped",
-	    group->interface->name, waits, is_short ? "" : " in the storage", hangs);
+	    "%s: a ring waits %s at most, and a worker that hangs%s is killed after %s, or up to "
+	    "%s later; what comes in between is dropped",
+	    group->interface->name, waits, is_short ? "" : " in the storage", hangs, more);
 }
 
 static void tell_of_device(void *user, const char *sentence)
