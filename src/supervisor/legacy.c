@@ -386,6 +386,11 @@ void legacy_begin(struct legacy *legacy, sd_event *event, const struct legacy_se
 	begin(legacy);
 }
 
+bool legacy_is_child(const struct legacy *legacy, pid_t pid)
+{
+	return legacy && legacy->pid > 0 && legacy->pid == pid;
+}
+
 void legacy_again(struct legacy *legacy)
 {
 	if (!legacy || !legacy->event)

@@ -6,6 +6,7 @@
 #include "ledger/ledger.h"
 #include "storage/catalog.h"
 
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 /*
@@ -49,6 +50,9 @@ void legacy_begin(struct legacy *legacy, sd_event *event, const struct legacy_se
  * there is no need to.  NULL is allowed.  Logs.
  */
 void legacy_again(struct legacy *legacy);
+
+/* Whether this process is the child that finishes.  NULL is allowed. */
+bool legacy_is_child(const struct legacy *legacy, pid_t pid);
 
 /*
  * Capture of an interface has begun: tell of the gap since the earlier life, if that did not end in

@@ -17,6 +17,7 @@
 #include "supervisor/keeper.h"
 #include "supervisor/manager.h"
 #include "supervisor/legacy.h"
+#include "supervisor/orphans.h"
 #include "supervisor/predecessor.h"
 #include "supervisor/premises.h"
 #include "supervisor/report.h"
@@ -88,12 +89,10 @@ static uint64_t count_workers(const struct config *config)
 /* What it refuses for want of room it refuses in silence. */
 static bool store_is_large(const struct supervisor *supervisor)
 {
-	const uint64_t workers = count_workers(supervisor->config);
 	uint32_t size;
 
-	if (manager_store_size(&size) < 0)
-		return false;
-	return keeper_holds(size, workers);
+	return manager_store_size(&size) >= 0 &&
+	       keeper_holds(size, count_workers(supervisor->config));
 }
 
 /* Capture first: the disk may be busy with this for long. */
@@ -376,6 +375,7 @@ static int on_check(sd_event_source *source, uint64_t usec, void *user)
 	if (now_ns - supervisor->checked_ns < 2 * check_interval_us * NSEC_PER_USEC)
 		crew_check(&supervisor->crew, now_ns);
 	supervisor->checked_ns = now_ns;
+	orphans_reap(supervisor->premises.ledger, supervisor->premises.legacy);
 	clock_watch_look(&supervisor->clock);
 	interfaces_check(supervisor->interfaces);
 	(void)catalog_catch_up(&supervisor->premises.catalog);
