@@ -70,6 +70,9 @@ enum lack {
 	LACK_NAMES,    /* each socket in its store has a name of its own */
 	LACK_DEATH,    /* a worker dies with its supervisor */
 	LACK_DEAFNESS, /* workers hear no SIGTERM */
+	LACK_BARRIER,  /* the service manager is waited for, until it has taken in what it was sent
+			*/
+	LACK_LOCK,     /* and an earlier life's worker, until it holds its stage no more */
 	LACK_COUNT_,
 };
 

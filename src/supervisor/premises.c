@@ -4,6 +4,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "capture/geometry.h"
@@ -459,7 +460,7 @@ static int await_stage(int fd)
 {
 	const uint64_t deadline_ns = clock_monotonic_ns() + stage_patience_ns;
 
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	while (!LACKS(LOCK) && flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
 		if (clock_monotonic_ns() >= deadline_ns)

@@ -135,6 +135,8 @@ bool fault_lacks(enum lack lack)
 		[LACK_NAMES] = "names",
 		[LACK_DEATH] = "death",
 		[LACK_DEAFNESS] = "deafness",
+		[LACK_BARRIER] = "barrier",
+		[LACK_LOCK] = "lock",
 	};
 	const char *text = getenv("FANCAP_LACKS");
 
