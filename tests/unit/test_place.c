@@ -130,6 +130,23 @@ static void a_socket_says_where_it_was_made(void **state)
 	assert_true(seat.namespace == link.namespace);
 }
 
+/* By its own namespace's list: to the other one it was never there. */
+static void a_socket_is_held_until_its_last_descriptor_is_closed(void **state)
+{
+	int fd = socket_open(&there), again = dup(fd);
+	uint64_t inode = socket_inode(fd);
+
+	(void)state;
+	assert_true(fd >= 0 && again >= 0);
+	assert_int_not_equal(inode, 0);
+	assert_int_equal(socket_is_held(&there, inode), 1);
+	assert_int_equal(socket_is_held(PLACE_OF("lo"), inode), 0);
+	close(fd);
+	assert_int_equal(socket_is_held(&there, inode), 1);
+	close(again);
+	assert_int_equal(socket_is_held(&there, inode), 0);
+}
+
 static void a_filter_is_compiled_where_its_device_is(void **state)
 {
 	static char text[] = "vlan 7 and udp";
@@ -196,6 +213,7 @@ int main(void)
 		cmocka_unit_test(who_may_not_visit_is_told_so),
 		cmocka_unit_test(a_device_is_found_where_it_is),
 		cmocka_unit_test(a_socket_says_where_it_was_made),
+		cmocka_unit_test(a_socket_is_held_until_its_last_descriptor_is_closed),
 		cmocka_unit_test(a_filter_is_compiled_where_its_device_is),
 		cmocka_unit_test(a_name_of_nothing_is_no_namespace),
 		cmocka_unit_test(a_name_may_come_to_stand_for_another),
