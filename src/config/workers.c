@@ -20,3 +20,12 @@ void workers_settle(struct config *config)
 		if (config->interfaces[i].workers == 0)
 			config->interfaces[i].workers = count;
 }
+
+uint64_t workers_count(const struct config *config)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < config->interface_count; i++)
+		sum += config->interfaces[i].workers;
+	return sum;
+}

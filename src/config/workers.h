@@ -8,3 +8,6 @@
  * run on: at least one, at most 8 (SPEC section 3).
  */
 void workers_settle(struct config *config);
+
+/* How many there are on all interfaces, once that is settled. */
+uint64_t workers_count(const struct config *config);

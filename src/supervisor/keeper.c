@@ -177,7 +177,7 @@ size_t keeper_count(const struct keeper *keeper)
 {
 	size_t count = 0;
 
-	for (size_t i = 0; i < keeper->count; i++)
+	for (size_t i = 0; keeper && i < keeper->count; i++)
 		count += keeper->kept[i].fd >= 0;
 	return count;
 }

@@ -41,7 +41,7 @@ bool keeper_finds_rings(void);
  */
 int keeper_open(struct keeper **ret_keeper);
 
-/* How many descriptors came back and were not claimed. */
+/* How many descriptors came back and were not claimed; NULL is none. */
 size_t keeper_count(const struct keeper *keeper);
 
 /* The descriptor of a ring, which is the caller's from here on; -1 where it is not there. */

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "capture/geometry.h"
 #include "capture/program.h"
+#include "config/workers.h"
 #include "supervisor/legacy.h"
 
 #include <errno.h>
@@ -144,11 +145,7 @@ int premises_check_memory(const struct ring_config *ring, uint64_t stage, uint64
 
 static int check_memory(const struct config *config)
 {
-	uint64_t workers = 0;
-
-	for (size_t i = 0; i < config->interface_count; i++)
-		workers += config->interfaces[i].workers;
-	return premises_check_memory(&config->ring, config->output.stage, workers);
+	return premises_check_memory(&config->ring, config->output.stage, workers_count(config));
 }
 
 /* Every worker needs several, and the usual soft limit is for programs that use select(2). */

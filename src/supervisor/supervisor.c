@@ -77,22 +77,13 @@ static void update_state(struct supervisor *supervisor)
 	atomic_store(&header->state, (uint32_t)state);
 }
 
-static uint64_t count_workers(const struct config *config)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < config->interface_count; i++)
-		sum += config->interfaces[i].workers;
-	return sum;
-}
-
 /* What it refuses for want of room it refuses in silence. */
 static bool store_is_large(const struct supervisor *supervisor)
 {
 	uint32_t size;
 
 	return manager_store_size(&size) >= 0 &&
-	       keeper_holds(size, count_workers(supervisor->config));
+	       keeper_holds(size, workers_count(supervisor->config));
 }
 
 /* Capture first: the disk may be busy with this for long. */
@@ -199,9 +190,17 @@ static void tell_started(const struct supervisor *supervisor, const struct group
 	    ring);
 }
 
+/* The unit does not try again what people have to mend, and with it the store would be emptied. */
+static int status_of(enum exit_step step, int error, bool has_rings)
+{
+	const int status = exit_status_of(step, error);
+
+	return has_rings && (status == EX_NOPERM || status == EX_CONFIG) ? EX_OSERR : status;
+}
+
 static void fail(struct supervisor *supervisor, int error)
 {
-	supervisor->exit_status = exit_status_of(STEP_CAPTURE, error);
+	supervisor->exit_status = status_of(STEP_CAPTURE, error, supervisor->premises.goes_on);
 	report_notify("ERRNO=%d", -error);
 	(void)sd_event_exit(supervisor->event, 0);
 }
@@ -580,9 +579,10 @@ int supervisor_run(const struct supervisor_seat *seat)
 		    keeper_count(supervisor.crew.keeper) > 0 ? PREMISES_GO_ON : PREMISES_ANEW,
 		    &step);
 	if (r < 0) {
+		supervisor.exit_status = status_of(step, r, keeper_count(supervisor.crew.keeper));
 		keeper_free(supervisor.crew.keeper);
 		report_notify("ERRNO=%d", -r);
-		return exit_status_of(step, r);
+		return supervisor.exit_status;
 	}
 	r = set_up_loop(&supervisor);
 	if (r >= 0)
@@ -592,7 +592,7 @@ int supervisor_run(const struct supervisor_seat *seat)
 	if (r >= 0)
 		r = sd_event_loop(supervisor.event);
 	if (r < 0) {
-		supervisor.exit_status = exit_status_of(step, r);
+		supervisor.exit_status = status_of(step, r, supervisor.premises.goes_on);
 		report_notify("ERRNO=%d", -r);
 	}
 	tear_down(&supervisor);
