@@ -130,7 +130,9 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 	group->children = calloc(group->count, sizeof(*group->children));
 	if (!group->children)
 		return log_failure(-ENOMEM, "%s: cannot plan its workers", group->interface->name);
-	ran = group->premises->goes_on && state_of(group) == STATE_RUNNING;
+	/* Slots of others may be those of workers that have gone in order. */
+	ran = group->start == PREMISES_GO_ON && group->role == GROUP_SERVES &&
+	      state_of(group) == STATE_RUNNING;
 	group_set_state(group, STATE_WAITING);
 	for (size_t i = 0; i < group->count; i++) {
 		struct child *child = &group->children[i];
