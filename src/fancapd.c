@@ -7,6 +7,7 @@
 #include "supervisor/last_good.h"
 #include "supervisor/supervisor.h"
 #include "tool/sensors.h"
+#include "worker/curator.h"
 #include "worker/mender.h"
 #include "worker/worker.h"
 
@@ -71,7 +72,9 @@ static int parse_options(struct options *options, int argc, char **argv)
 
 static int run_child(const struct heritage *heritage)
 {
-	return heritage->life == LIFE_MENDS ? mender_run(heritage) : worker_run(heritage);
+	if (heritage->life == LIFE_MENDS)
+		return mender_run(heritage);
+	return heritage->life == LIFE_CURATES ? curator_run(heritage) : worker_run(heritage);
 }
 
 /* Where the file is faulty there is no configuration, and `status` is what to end with. */

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <sys/timex.h>
 #include <time.h>
 
 static uint64_t read_clock(clockid_t id)
@@ -21,6 +22,14 @@ uint64_t clock_monotonic_ns(void)
 uint64_t clock_utc_ns(void)
 {
 	return clock_as_set(read_clock(CLOCK_REALTIME));
+}
+
+bool clock_is_synchronised(void)
+{
+	struct timex state = { .modes = 0 };
+	int r = adjtimex(&state);
+
+	return clock_as_kept(r >= 0 && r != TIME_ERROR && (state.status & STA_UNSYNC) == 0);
 }
 
 void clock_text(char text[CLOCK_TEXT_LENGTH], uint64_t utc_ns)

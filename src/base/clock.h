@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -17,10 +18,18 @@ uint64_t clock_monotonic_ns(void);
 /* CLOCK_REALTIME, since the epoch: for names of files, and what people read. */
 uint64_t clock_utc_ns(void);
 
+/*
+ * Whether somebody keeps the system's clock right: adjtimex(2) says so.  Where it may not be asked,
+ * nobody does.
+ */
+bool clock_is_synchronised(void);
+
 #ifdef WITH_FAULT_POINTS
 /* As a test has set it, for its own daemon alone (tests/support/set_clock.c). */
 uint64_t clock_as_set(uint64_t utc_ns);
+bool clock_as_kept(bool is_kept);
 #else
+#define clock_as_kept(is_kept) (is_kept)
 #define clock_as_set(utc_ns) (utc_ns)
 #endif
 

@@ -223,6 +223,37 @@ static void check_stage(struct config_faults *faults, const struct config *confi
 		    stage, 2 * block);
 }
 
+/* A worker that is not given is one, at least. */
+static uint64_t count_workers(const struct config *config)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < config->interface_count; i++)
+		sum += config->interfaces[i].workers > 0 ? config->interfaces[i].workers : 1;
+	return sum;
+}
+
+/* With less than what is open anyway, each finished file would go at once. */
+static void check_retain(struct config_faults *faults, const struct config *config)
+{
+	const struct output_config *output = &config->output;
+	const uint64_t workers = count_workers(config), files = output->retain.files;
+	const uint64_t size = output->retain.size, one = output->rotate.size;
+
+	if (files > 0 && files <= workers)
+		config_faults_add(faults, "output.retain.files", NULL,
+		    "%" PRIu64
+		    " leaves room for no finished file beside the one that each of %" PRIu64
+		    " workers has open; more than that, or 0 for no bound",
+		    files, workers);
+	if (size > 0 && one > 0 && size / one < workers + 1)
+		config_faults_warn(faults, "output.retain.size", NULL,
+		    "%" PRIu64 " is less than a file of output.rotate.size for each of %" PRIu64
+		    " workers and one more: full files would be removed as soon as they are "
+		    "finished",
+		    size, workers);
+}
+
 static void check_directory(struct config_faults *faults, const char *directory)
 {
 	if (directory[0] != '/')
@@ -405,6 +436,7 @@ void faults_check_config(struct config_faults *faults, const struct config *conf
 	check_rollover(faults, &config->fanout);
 	check_timestamp(faults, config);
 	check_stage(faults, config);
+	check_retain(faults, config);
 	check_directory(faults, config->output.directory);
 	check_name(faults, config->output.name);
 	for (size_t i = 0; i < config->interface_count; i++)

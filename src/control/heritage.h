@@ -16,6 +16,8 @@ enum life {
 	LIFE_FINISHES,   /* without a socket: what the stage holds is written, and no more */
 	LIFE_MENDS,      /* of no worker: what earlier lives of the sensor left is finished; `stage`
 			  * is the runtime directory, and there is no record */
+	LIFE_CURATES,    /* of no worker: finished files are removed as output.retain says; there is
+			  * no stage, and no record */
 };
 
 /*

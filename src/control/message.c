@@ -9,6 +9,7 @@ static const char *const names[MESSAGE_COUNT_] = {
 	[MESSAGE_ROTATE] = "rotate",
 	[MESSAGE_STOP] = "stop",
 	[MESSAGE_ENTERED] = "entered",
+	[MESSAGE_CURATE] = "curate",
 	[MESSAGE_MAPPED] = "mapped",
 	[MESSAGE_JOINED] = "joined",
 	[MESSAGE_TOOK_OVER] = "took over",
@@ -22,6 +23,9 @@ static const char *const names[MESSAGE_COUNT_] = {
 	[MESSAGE_REPAIRED] = "repaired",
 	[MESSAGE_REMOVED] = "removed",
 	[MESSAGE_LEFT] = "left",
+	[MESSAGE_EXPIRED] = "expired",
+	[MESSAGE_SHORT] = "short",
+	[MESSAGE_ENOUGH] = "enough",
 	[MESSAGE_STOPPED] = "stopped",
 };
 

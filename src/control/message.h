@@ -17,6 +17,8 @@ enum message_kind {
 	MESSAGE_STOP,     /* nothing new arrives: drain, finish, leave */
 
 	MESSAGE_ENTERED, /* the file that was told of is in the catalog */
+	MESSAGE_CURATE,  /* retain, and in number the bytes of files that are open; value: 1 where
+			  * the clock is to be trusted */
 
 	/* From a worker. */
 	MESSAGE_MAPPED,    /* the ring is there */
@@ -36,6 +38,9 @@ enum message_kind {
 			    * value: its worker's number; no inode: not for the catalog */
 	MESSAGE_REMOVED,   /* file.name: had no packet; text: what it was */
 	MESSAGE_LEFT,      /* file.name, text: cannot be finished, and why */
+	MESSAGE_EXPIRED,   /* file.name, file.bytes: removed by retention; text: by which bound */
+	MESSAGE_SHORT,     /* text: a bound of retention cannot be kept, and why */
+	MESSAGE_ENOUGH,    /* they are kept again */
 	MESSAGE_STOPPED,   /* drained; the process ends after this */
 	MESSAGE_COUNT_,
 };
@@ -63,6 +68,13 @@ struct message_settings {
 	uint32_t snaplen, resolution, sync;
 };
 
+/* What retention goes by: output.retain, and what the files that are open may come to. */
+struct message_retain {
+	uint64_t size, age, files, free;
+	uint64_t open_files, rotate_size;
+	uint64_t finished; /* files so far: with another there is something to do */
+};
+
 struct message {
 	uint32_t kind; /* enum message_kind */
 	uint32_t value;
@@ -70,6 +82,7 @@ struct message {
 	uint64_t number;
 	char text[MESSAGE_TEXT_LENGTH];
 	struct message_settings settings;
+	struct message_retain retain;
 	struct message_file file;
 };
 

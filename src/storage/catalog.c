@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@ static const char catalog_name[] = "catalog.jsonl";
 static void put_pair(FILE *line, const char *name, const char *value)
 {
 	fprintf(line, ",\"%s\":", name);
-	json_string(line, value);
+	json_quote(line, value);
 }
 
 static void put_time(FILE *line, const char *name, uint64_t time_ns)
@@ -35,7 +36,7 @@ static void put_time(FILE *line, const char *name, uint64_t time_ns)
 static void put_key(FILE *line, const char *file, uint64_t inode)
 {
 	fputs("{\"file\":", line);
-	json_string(line, file);
+	json_quote(line, file);
 	fprintf(line, ",\"inode\":%" PRIu64, inode);
 }
 
@@ -66,6 +67,28 @@ static size_t cut_to_whole(int fd, const char *lines, size_t n)
 	if (fstat(fd, &status) < 0 || ftruncate(fd, status.st_size - (off_t)(n - whole)) < 0)
 		return n;
 	return whole;
+}
+
+/*
+ * Open it so that nobody compacts it meanwhile, as compaction.h does.  Returns -EAGAIN where
+ * somebody does just now.
+ */
+static int open_in_use(int directory, int flags)
+{
+	CLEANUP(close_at)
+	int fd = openat(directory, catalog_name, flags | O_CLOEXEC | O_NOFOLLOW, 0640);
+	struct stat status, named;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return -EAGAIN;
+	/* It was, between the two calls. */
+	if (fstat(fd, &status) < 0 ||
+	    fstatat(directory, catalog_name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    status.st_ino != named.st_ino)
+		return -EAGAIN;
+	return TAKE_FD(fd);
 }
 
 /* ---- what waits ------------------------------------------------------------------------- */
@@ -112,13 +135,12 @@ static void keep_in_step(struct catalog *catalog)
 static int write_lines(struct catalog *catalog)
 {
 	CLEANUP(close_at)
-	int fd = openat(catalog->directory, catalog_name,
-	    O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
+	int fd = open_in_use(catalog->directory, O_WRONLY | O_CREAT | O_APPEND);
 	ssize_t n;
 	size_t done;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	n = write(fd, catalog->lines, catalog->length);
 	if (n < 0)
 		return -errno;
@@ -215,7 +237,7 @@ bool catalog_has(const struct catalog *catalog, const char *file, uint64_t inode
 /* The last line was on its way when they ended; one of somebody's own may lack its end alone. */
 static void mend_end(int directory)
 {
-	CLEANUP(close_at) int fd = openat(directory, catalog_name, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(close_at) int fd = open_in_use(directory, O_RDWR);
 	CLEANUP(free_at) char *tail = read_tail(directory);
 	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 	size_t length = tail ? strlen(tail) : 0;

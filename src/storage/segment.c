@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* So often a directory that was just made may be removed by others. */
+enum { OPEN_TRIES = 3 };
+
 struct segment {
 	int fd;
 	int directory;
@@ -38,7 +41,7 @@ static struct segment *make(int directory, const char *name)
 /* Every directory above a name; one that is there is good. */
 static int make_directories(int directory, const char *name)
 {
-	char path[LEDGER_NAME_LENGTH];
+	char path[LEDGER_NAME_LENGTH + 8];
 
 	snprintf(path, sizeof(path), "%s", name);
 	for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -60,10 +63,23 @@ static int open_direct(int directory, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+/* A directory that is empty is removed by retention, and may be just now. */
+static int open_new(int directory, const char *path)
+{
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+	int r = -ENOENT;
+
+	for (int tries = 0; r == -ENOENT && tries < OPEN_TRIES; tries++) {
+		r = make_directories(directory, path);
+		if (r >= 0)
+			r = open_direct(directory, path, flags);
+	}
+	return r;
+}
+
 int segment_create(struct segment **ret_segment, int directory, const char *name)
 {
 	CLEANUP(segment_close_at) struct segment *segment = make(directory, name);
-	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
 	struct stat status;
 	int r;
 
@@ -71,9 +87,7 @@ int segment_create(struct segment **ret_segment, int directory, const char *name
 		return -ENOMEM;
 	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
 		return -EEXIST;
-	r = make_directories(directory, name);
-	if (r >= 0)
-		r = segment->fd = open_direct(directory, segment->path, flags);
+	r = segment->fd = open_new(directory, segment->path);
 	if (r < 0)
 		return r;
 	FAULT(FILE_OPENED);

@@ -9,6 +9,9 @@ static const uint64_t reading_ns = NSEC_PER_MSEC;
 /* What time servers correct without a step is below it, by far. */
 static const int64_t step_least_ns = 10 * (int64_t)NSEC_PER_MSEC;
 
+/* A clock that was set once may be set again, until it is right. */
+static const uint64_t unsure_ns = 3600 * NSEC_PER_SEC;
+
 int64_t clock_watch_step(
     struct clock_watch *watch, uint64_t before_ns, uint64_t utc_ns, uint64_t after_ns)
 {
@@ -36,9 +39,16 @@ void clock_watch_look(struct clock_watch *watch)
 
 	if (step_ns == 0)
 		return;
+	watch->stepped_ns = before_ns;
 	clock_text(from, utc_ns - (uint64_t)step_ns);
 	clock_text(until, utc_ns);
 	journal_event(EVENT_CLOCK_STEP, &about,
 	    "the system's clock was set from %s to %s; stamps and file names follow it", from,
 	    until);
+}
+
+bool clock_watch_is_sure(const struct clock_watch *watch)
+{
+	return clock_is_synchronised() &&
+	       (watch->stepped_ns == 0 || clock_monotonic_ns() - watch->stepped_ns >= unsure_ns);
 }

@@ -12,6 +12,7 @@
 struct clock_watch {
 	int64_t ahead_ns; /* of the monotonic clock, at the last look */
 	bool has_begun;
+	uint64_t stepped_ns; /* monotonic, of the last step; 0: none */
 };
 
 /*
@@ -24,3 +25,9 @@ int64_t clock_watch_step(
 
 /* Look now, and tell of a step.  Logs. */
 void clock_watch_look(struct clock_watch *watch);
+
+/*
+ * Whether files may be judged by their age: the clock is kept right by somebody, and was not set
+ * within an hour.
+ */
+bool clock_watch_is_sure(const struct clock_watch *watch);

@@ -206,7 +206,7 @@ static void enter(const struct legacy *legacy, const struct message *message)
 	/* A process that was killed while it told of it is followed by one that tells it again. */
 	if (file->inode != 0 && !catalog_has(legacy->seat.catalog, file->name, file->inode))
 		r = catalog_append(legacy->seat.catalog, &entry);
-	if (r < 0)
+	if (r < 0 && r != -EAGAIN)
 		(void)log_failure(r,
 		    "%s: cannot enter it in catalog.jsonl; that is tried until it works",
 		    file->name);

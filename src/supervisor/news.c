@@ -37,7 +37,8 @@ static void append_line(
 	};
 	int r = catalog_append(&group->premises->catalog, &entry);
 
-	if (r < 0)
+	/* It is just being compacted. */
+	if (r < 0 && r != -EAGAIN)
 		(void)log_failure(r,
 		    "%s: cannot enter it in catalog.jsonl; that is tried until it works",
 		    file->name);

@@ -12,6 +12,7 @@
 #include "supervisor/balance.h"
 #include "supervisor/clock_watch.h"
 #include "supervisor/crew.h"
+#include "supervisor/curation.h"
 #include "supervisor/interfaces.h"
 #include "supervisor/journal.h"
 #include "supervisor/keeper.h"
@@ -48,6 +49,7 @@ struct supervisor {
 	uint64_t checked_ns; /* when the workers were last looked at */
 	bool is_ready;
 	struct clock_watch clock;
+	struct curation curation;
 	uint64_t settled; /* how far a stop had come when more time was asked for */
 	bool is_stopping;
 	bool wants_reload; /* once it is ready, and no other is under way */
@@ -376,8 +378,10 @@ static int on_check(sd_event_source *source, uint64_t usec, void *user)
 	supervisor->checked_ns = now_ns;
 	orphans_reap(supervisor->premises.ledger, supervisor->premises.legacy);
 	clock_watch_look(&supervisor->clock);
+	supervisor->curation.event = supervisor->event;
 	interfaces_check(supervisor->interfaces);
 	(void)catalog_catch_up(&supervisor->premises.catalog);
+	curation_look(&supervisor->curation, clock_watch_is_sure(&supervisor->clock));
 	tell_ready(supervisor);
 	if (supervisor->is_stopping)
 		ask_for_time(supervisor);
@@ -487,6 +491,7 @@ static int set_up_groups(struct supervisor *supervisor, enum exit_step *ret_step
 	struct crew *crew = &supervisor->crew;
 	int r;
 
+	clock_watch_look(&supervisor->clock);
 	crew->premises = &supervisor->premises;
 	crew->interfaces = supervisor->interfaces;
 	crew->event = supervisor->event;
@@ -521,15 +526,6 @@ static void end_ledger(struct supervisor *supervisor)
 	atomic_store(&ledger_header(supervisor->premises.ledger)->state, STATE_GONE);
 }
 
-static void end_catalog(struct supervisor *supervisor)
-{
-	int r = catalog_catch_up(&supervisor->premises.catalog);
-
-	if (r < 0)
-		(void)log_failure(r, "%s: catalog.jsonl lacks the last finished files",
-		    supervisor->config->output.directory);
-}
-
 static void tear_down(struct supervisor *supervisor)
 {
 	struct ledger *ledger = supervisor->premises.ledger;
@@ -539,7 +535,7 @@ static void tear_down(struct supervisor *supervisor)
 	    supervisor->is_leaving || (supervisor->premises.goes_on && !supervisor->is_stopping);
 
 	crew_close(&supervisor->crew, leaves);
-	end_catalog(supervisor);
+	curation_end(&supervisor->curation);
 	if (ledger) {
 		if (!leaves) {
 			end_ledger(supervisor);
@@ -565,6 +561,7 @@ int supervisor_run(const struct supervisor_seat *seat)
 		    .run = seat->run,
 		    .owner = { on_group_runs, on_group_failed, on_group_ended, &supervisor },
 		    .changed = on_changed },
+		.curation = { seat->config, &supervisor.premises, .run = seat->run, .channel = -1 },
 	};
 	enum exit_step step = STEP_CAPTURE;
 	int r;

@@ -69,9 +69,9 @@ static void print_text(const char *interface, const struct device_facts *facts)
 static void print_json(const char *interface, const struct device_facts *facts)
 {
 	printf("{\"interface\":");
-	json_string(stdout, interface);
+	json_quote(stdout, interface);
 	printf(",\"driver\":");
-	json_string(stdout, facts->driver);
+	json_quote(stdout, facts->driver);
 	for (int i = 0; i < DEVICE_FEATURE_COUNT_; i++)
 		printf(",\"%s\":%s", device_feature_name((enum device_feature)i),
 		    facts->feature[i] ? "true" : "false");

@@ -112,17 +112,17 @@ static void print_json(
     const struct job *job, const char *verdict, const struct repair_report *report)
 {
 	printf("{\"file\":");
-	json_string(stdout, job->path);
+	json_quote(stdout, job->path);
 	printf(",\"verdict\":\"%s\",\"name\":", verdict);
 	if (job->name[0])
-		json_string(stdout, job->name);
+		json_quote(stdout, job->name);
 	else
 		printf("null");
 	printf(",\"packets\":%" PRIu64 ",\"size\":%" PRIu64 ",\"whole\":%" PRIu64
 	       ",\"cut\":%" PRIu64 ",\"fault\":",
 	    report->packets, report->size, report->whole,
 	    job->name[0] ? report->size - report->whole : 0);
-	json_string(stdout, report->fault);
+	json_quote(stdout, report->fault);
 	printf(",\"dry_run\":%s}\n", job->options->dry_run ? "true" : "false");
 }
 

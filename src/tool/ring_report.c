@@ -112,7 +112,7 @@ static void print_broken(FILE *to, const struct geometry_request *request)
 		if (geometry_meets(rule, request))
 			continue;
 		fputs(separator, to);
-		json_string(to, rule->name);
+		json_quote(to, rule->name);
 		separator = ",";
 	}
 	fputc(']', to);
@@ -128,14 +128,14 @@ void ring_report_json(FILE *to, const struct ring_report *report)
 	fputc('{', to);
 	if (report->sensor) {
 		fputs("\"sensor\":", to);
-		json_string(to, report->sensor);
+		json_quote(to, report->sensor);
 		fputc(',', to);
 	}
 	fprintf(to, "\"accepted\":%s,\"fault\":", is_good ? "true" : "false");
 	if (is_good)
 		fputs("null", to);
 	else
-		json_string(to, rule->name);
+		json_quote(to, rule->name);
 	print_broken(to, &request);
 	fprintf(to,
 	    ",\"block_size\":%" PRIu64 ",\"block_count\":%" PRIu64 ",\"frame_size\":%" PRIu64

@@ -131,7 +131,7 @@ void ring_trial_json(FILE *to, const struct ring_trial trials[RING_TRIALS])
 		if (trials[i].is_accepted)
 			fputs("null", to);
 		else
-			json_string(to, trials[i].limit);
+			json_quote(to, trials[i].limit);
 		fputc('}', to);
 	}
 	fputc(']', to);

@@ -61,12 +61,12 @@ static void print_json_worker(const struct view *view)
 	const struct ledger_slot *slot = view->slot;
 
 	printf("{\"interface\":");
-	json_string(stdout, view->interface);
+	json_quote(stdout, view->interface);
 	printf(",\"worker\":%" PRIu32 ",\"pid\":%" PRIu32
 	       ",\"state\":\"%s\",\"generation\":%" PRIu32 ",\"file\":",
 	    slot->worker, atomic_load(&slot->pid), ledger_state_name(view->state),
 	    atomic_load(&slot->generation));
-	json_string(stdout, view->file);
+	json_quote(stdout, view->file);
 	printf(",\"file_bytes\":%" PRIu64 ",\"restarts\":%" PRIu64 ",\"takeovers\":%" PRIu64
 	       ",\"gaps\":%" PRIu64 ",\"packets_per_second\":%" PRIu64
 	       ",\"bytes_per_second\":%" PRIu64 ",\"share\":%" PRIu64 ",",
@@ -96,7 +96,7 @@ static void print_json_interfaces(const struct ledger *ledger)
 		const struct ledger_interface *interface = ledger_interface(ledger, i);
 
 		printf("%s{\"interface\":", i > 0 ? "," : "");
-		json_string(stdout, interface->name);
+		json_quote(stdout, interface->name);
 		printf(",\"state\":\"%s\",\"nic_dropped\":%" PRIu64 "}",
 		    ledger_state_name((enum ledger_state)atomic_load(&interface->state)),
 		    atomic_load(&interface->nic_dropped));
@@ -106,7 +106,7 @@ static void print_json_interfaces(const struct ledger *ledger)
 static void print_json(const struct summary *summary, const struct view *views, size_t count)
 {
 	printf("{\"sensor\":");
-	json_string(stdout, summary->sensor);
+	json_quote(stdout, summary->sensor);
 	printf(",\"state\":\"%s\",\"balanced\":%s,\"file_refused\":%s,\"total\":{",
 	    ledger_state_name(summary->state),
 	    summary->balanced && !summary->unsettled ? "true" : "false",

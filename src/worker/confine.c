@@ -108,6 +108,8 @@ static int renounce_privileges(const struct heritage *heritage)
 
 	if (heritage->life == LIFE_MENDS)
 		snprintf(name, sizeof(name), "fancap-mender");
+	else if (heritage->life == LIFE_CURATES)
+		snprintf(name, sizeof(name), "fancap-curator");
 	else
 		snprintf(name, sizeof(name), "fancap-w%u", heritage->worker);
 	(void)prctl(PR_SET_NAME, name);
@@ -153,6 +155,8 @@ static const char *const allowed_calls[] = {
 	"linkat",
 	"fstatfs",
 	"getdents64",
+	"inotify_init1",
+	"inotify_add_watch",
 	"faccessat",
 	"faccessat2",
 	/* memory, time, the C library's own */

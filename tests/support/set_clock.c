@@ -2,7 +2,7 @@
 /*
  * The system's clock, as a test sets it for its own daemon alone: FANCAP_CLOCK names a file of
  * eight bytes in the daemon's environment, by how many nanoseconds it is ahead of this machine's.
- * The kernel's stamps of packets are as ever.
+ * The kernel's stamps of packets are as ever.  Such a clock is one that somebody keeps right.
  */
 #include "base/clock.h"
 
@@ -29,6 +29,11 @@ __attribute__((constructor)) static void map_clock(void)
 		exit(71);
 	close(fd);
 	ahead_ns = bytes;
+}
+
+bool clock_as_kept(bool is_kept)
+{
+	return ahead_ns || is_kept;
 }
 
 uint64_t clock_as_set(uint64_t utc_ns)

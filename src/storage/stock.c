@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "storage/stock.h"
+
+#include "base/array.h"
+#include "storage/catalog_reader.h"
+#include "storage/removal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Traffic of a day ago says little of the next file. */
+enum { ROOM_FIRST = 256, RECENT = 256, CHECK_AT_ONCE = 256 };
+
+void stock_begin(struct stock *stock, int directory, const char *sensor)
+{
+	*stock = (struct stock) { .directory = directory, .sensor = sensor };
+}
+
+static void empty(struct stock *stock)
+{
+	for (size_t i = 0; i < stock->count; i++)
+		free(stock->files[i].file);
+	free(stock->files);
+	stock_begin(stock, stock->directory, stock->sensor);
+}
+
+void stock_release(struct stock *stock)
+{
+	empty(stock);
+}
+
+static int make_room(struct stock *stock)
+{
+	size_t room = stock->room ? 2 * stock->room : ROOM_FIRST;
+	struct stock_file *files;
+
+	if (stock->count < stock->room)
+		return 0;
+	files = reallocarray(stock->files, room, sizeof(*files));
+	if (!files)
+		return -ENOMEM;
+	stock->files = files;
+	stock->room = room;
+	return 0;
+}
+
+/* What cannot be looked at is not known to be gone. */
+static bool is_there(const struct stock *stock, const struct stock_file *file, const char *name)
+{
+	int r = removal_check(stock->directory, name, file->inode);
+
+	return r != -ENOENT && r != -ESTALE;
+}
+
+/* Lines come about in order: the place of one is near the end. */
+static int add(struct stock *stock, const struct catalog_line *line)
+{
+	struct stock_file file = {
+		.inode = line->inode,
+		.bytes = line->bytes,
+		.first_ns = line->first_ns,
+		.last_ns = line->last_ns,
+	};
+	size_t at = stock->count;
+	int r;
+
+	/* Removed since, by whoever. */
+	if (!is_there(stock, &file, line->file))
+		return 0;
+	r = make_room(stock);
+	if (r < 0)
+		return r;
+	file.file = strdup(line->file);
+	if (!file.file)
+		return -ENOMEM;
+	while (at > stock->first && stock->files[at - 1].last_ns > file.last_ns)
+		at--;
+	memmove(
+	    &stock->files[at + 1], &stock->files[at], (stock->count - at) * sizeof(*stock->files));
+	stock->files[at] = file;
+	stock->count++;
+	stock->there++;
+	stock->bytes += file.bytes;
+	return 0;
+}
+
+int stock_follow(struct stock *stock)
+{
+	struct catalog_reader reader = { 0 };
+	struct catalog_line line;
+	int r = catalog_reader_open(&reader, stock->directory, stock->place);
+
+	if (r == -ENOENT) {
+		empty(stock);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	if (reader.inode != stock->inode && stock->place > 0) {
+		catalog_reader_close(&reader);
+		empty(stock);
+		r = catalog_reader_open(&reader, stock->directory, 0);
+		if (r < 0)
+			return r == -ENOENT ? 0 : r;
+	}
+	stock->inode = reader.inode;
+	while ((r = catalog_reader_next(&reader, &line)) > 0) {
+		r = strcmp(line.sensor, stock->sensor) == 0 ? add(stock, &line) : 0;
+		if (r < 0)
+			break;
+		stock->lines++;
+		stock->place = reader.place;
+	}
+	/* Behind what is none of ours at the end, too. */
+	if (r == 0)
+		stock->place = reader.place;
+	catalog_reader_close(&reader);
+	return r;
+}
+
+void stock_check(struct stock *stock)
+{
+	for (int i = 0; i < CHECK_AT_ONCE && stock->first < stock->count; i++) {
+		struct stock_file *file;
+
+		if (stock->checked < stock->first || stock->checked >= stock->count)
+			stock->checked = stock->first;
+		file = &stock->files[stock->checked++];
+		if (!file->is_gone && !is_there(stock, file, file->file))
+			stock_forget(stock, file);
+	}
+}
+
+struct stock_file *stock_oldest(struct stock *stock, const struct holds *holds)
+{
+	while (stock->first < stock->count && stock->files[stock->first].is_gone)
+		stock->first++;
+	for (size_t i = stock->first; i < stock->count; i++) {
+		struct stock_file *file = &stock->files[i];
+
+		if (!file->is_gone && !file->is_stuck &&
+		    !holds_cover(holds, file->first_ns, file->last_ns))
+			return file;
+	}
+	return NULL;
+}
+
+uint64_t stock_free_bytes(const struct stock *stock, const struct holds *holds)
+{
+	uint64_t bytes = stock->bytes;
+
+	if (holds->count == 0)
+		return holds->is_unsure ? 0 : bytes;
+	for (size_t i = stock->first; i < stock->count; i++) {
+		const struct stock_file *file = &stock->files[i];
+
+		if (!file->is_gone && holds_cover(holds, file->first_ns, file->last_ns))
+			bytes -= file->bytes;
+	}
+	return bytes;
+}
+
+uint64_t stock_largest(const struct stock *stock)
+{
+	uint64_t largest = 0;
+
+	for (size_t i = stock->count; i > stock->first && stock->count - i < RECENT; i--)
+		largest = MOST(largest, stock->files[i - 1].bytes);
+	return largest;
+}
+
+void stock_forget(struct stock *stock, struct stock_file *file)
+{
+	if (file->is_gone)
+		return;
+	file->is_gone = true;
+	stock->there--;
+	stock->bytes -= file->bytes;
+}

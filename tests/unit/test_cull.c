@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is removed is what the catalog names, by this inode, and nothing else: over random trees
+ * with files of others, links of every kind, files that were put in place of ours, and holds.
+ */
+#include "support/cmocka.h"
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "storage/catalog.h"
+#include "storage/catalog_reader.h"
+#include "storage/compaction.h"
+#include "storage/cull.h"
+#include "storage/removal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TREES = 1000, ENTRIES_MOST = 24 };
+
+static char path[64];
+static int outside = -1, directory = -1;
+
+static int remove_entry(const char *name, const struct stat *status, int flag, struct FTW *walk)
+{
+	(void)status;
+	(void)flag;
+	(void)walk;
+	return remove(name);
+}
+
+/* A directory of others', with the output directory in it. */
+static int make_directory(void **state)
+{
+	(void)state;
+	strcpy(path, "/tmp/fancap-cull-XXXXXX");
+	if (!mkdtemp(path))
+		return -1;
+	outside = open(path, O_DIRECTORY | O_CLOEXEC);
+	if (outside < 0 || mkdirat(outside, "output", 0750) < 0)
+		return -1;
+	directory = openat(outside, "output", O_DIRECTORY | O_CLOEXEC);
+	return directory < 0 ? -1 : 0;
+}
+
+static int remove_directory(void **state)
+{
+	(void)state;
+	close(directory);
+	close(outside);
+	return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static uint64_t make_file(int at, const char *name)
+{
+	int fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	struct stat status;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "0123456789", 10), 10);
+	assert_int_equal(fstat(fd, &status), 0);
+	close(fd);
+	return status.st_ino;
+}
+
+static uint64_t inode_of(int at, const char *name)
+{
+	struct stat status;
+
+	return fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_ino : 0;
+}
+
+static void enter(const char *file, uint64_t inode, const char *sensor, uint64_t time_ns)
+{
+	struct catalog catalog = { .directory = directory };
+	const struct catalog_entry entry = {
+		.file = file,
+		.inode = inode,
+		.sensor = sensor,
+		.interface = "eth0",
+		.first_ns = time_ns,
+		.last_ns = time_ns + 5,
+		.packets = 1,
+		.bytes = 10,
+		.closed_ns = time_ns + 6,
+		.cause = "rotated",
+	};
+
+	assert_int_equal(catalog_append(&catalog, &entry), 0);
+	catalog_release(&catalog);
+}
+
+/* ---- random trees ------------------------------------------------------------------------ */
+
+enum kind {
+	OURS,
+	OURS_OF_ANOTHER_SENSOR,
+	NOT_IN_THE_CATALOG,
+	ANOTHER_INODE,
+	SYMBOLIC_LINK,
+	BEHIND_A_LINKED_DIRECTORY,
+	OUTSIDE,
+	STILL_OPEN,
+	A_DIRECTORY,
+	KIND_COUNT_,
+};
+
+struct entry {
+	enum kind kind;
+	char file[128]; /* as the catalog has it */
+	int at;         /* where it is, in truth, */
+	char name[128]; /* by what name, */
+	uint64_t inode; /* and what */
+	uint64_t time_ns;
+	bool is_held;
+};
+
+static void make_entry(struct entry *entry, int number)
+{
+	static const char *const folders[] = { "", "day/", "day/hour/", "other/" };
+	const char *folder = folders[rand() % (int)COUNT_OF(folders)];
+
+	entry->kind = (enum kind)(rand() % KIND_COUNT_);
+	/* Ours are the half. */
+	if (rand() % 2)
+		entry->kind = OURS;
+	entry->time_ns = (uint64_t)(1 + rand() % 1000) * 100;
+	entry->at = directory;
+	snprintf(entry->file, sizeof(entry->file), "%s%d.pcap", folder, number);
+	if (entry->kind == STILL_OPEN)
+		strcat(entry->file, ".part");
+	snprintf(entry->name, sizeof(entry->name), "%s", entry->file);
+	(void)mkdirat(directory, "day", 0750);
+	(void)mkdirat(directory, "day/hour", 0750);
+	(void)mkdirat(directory, "other", 0750);
+	if (entry->kind == OUTSIDE || entry->kind == BEHIND_A_LINKED_DIRECTORY) {
+		entry->at = outside;
+		snprintf(entry->name, sizeof(entry->name), "%d.pcap", number);
+		snprintf(entry->file, sizeof(entry->file),
+		    entry->kind == OUTSIDE ? "../%d.pcap" : "linked/%d.pcap", number);
+		(void)!symlinkat("..", directory, "linked");
+	}
+	if (entry->kind == A_DIRECTORY) {
+		assert_int_equal(mkdirat(entry->at, entry->name, 0750), 0);
+		entry->inode = inode_of(entry->at, entry->name);
+	} else if (entry->kind == SYMBOLIC_LINK) {
+		char target[160];
+
+		snprintf(target, sizeof(target), "target%d", number);
+		(void)make_file(outside, target);
+		snprintf(target, sizeof(target), "%s/target%d", path, number);
+		assert_int_equal(symlinkat(target, entry->at, entry->name), 0);
+		entry->inode = inode_of(entry->at, entry->name);
+	} else {
+		entry->inode = make_file(entry->at, entry->name);
+	}
+	if (entry->kind != NOT_IN_THE_CATALOG)
+		enter(entry->file, entry->inode + (entry->kind == ANOTHER_INODE),
+		    entry->kind == OURS_OF_ANOTHER_SENSOR ? "other" : "mine", entry->time_ns);
+}
+
+static void make_holds(struct entry *entries, int count)
+{
+	for (int i = rand() % 3; i > 0; i--) {
+		struct hold hold = { .since_ns = (uint64_t)(rand() % 1000) * 100 };
+
+		snprintf(hold.name, sizeof(hold.name), "case-%d", i);
+		hold.until_ns = hold.since_ns + (uint64_t)(rand() % 200) * 100;
+		assert_int_equal(holds_add(directory, &hold), 0);
+		for (int k = 0; k < count; k++)
+			entries[k].is_held |= entries[k].time_ns <= hold.until_ns &&
+					      entries[k].time_ns + 5 >= hold.since_ns;
+	}
+}
+
+static bool is_to_go(const struct entry *entry)
+{
+	return entry->kind == OURS && !entry->is_held;
+}
+
+/* The oldest that are not held went, as many as were too many, and nothing else did. */
+static void look_at_what_is_left(const struct entry *entries, int count, int bound, int seed)
+{
+	int ours = 0, left = 0, held = 0;
+	uint64_t newest_gone = 0, oldest_left = UINT64_MAX;
+
+	for (int i = 0; i < count; i++) {
+		const struct entry *entry = &entries[i];
+		bool is_there = inode_of(entry->at, entry->name) == entry->inode;
+
+		ours += entry->kind == OURS;
+		held += entry->kind == OURS && entry->is_held;
+		left += entry->kind == OURS && is_there;
+		if (!is_there && !is_to_go(entry))
+			fail_msg("seed %d: %s (%d) is gone", seed, entry->file, (int)entry->kind);
+		if (is_to_go(entry) && is_there)
+			oldest_left = LEAST(oldest_left, entry->time_ns);
+		if (!is_there)
+			newest_gone = MOST(newest_gone, entry->time_ns);
+	}
+	if (left != LEAST(ours, MOST(bound, held)))
+		fail_msg(
+		    "seed %d: %d of %d left, bound %d, %d held", seed, left, ours, bound, held);
+	if (newest_gone > oldest_left)
+		fail_msg("seed %d: a newer one went before an older", seed);
+}
+
+static void empty_both(void)
+{
+	close(directory);
+	assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
+	close(outside);
+	assert_int_equal(mkdir(path, 0750), 0);
+	outside = open(path, O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(mkdirat(outside, "output", 0750), 0);
+	directory = openat(outside, "output", O_DIRECTORY | O_CLOEXEC);
+	assert_true(directory >= 0);
+}
+
+static void cull_down_to(int bound)
+{
+	struct cull cull;
+	struct cull_outcome outcome;
+	int r;
+
+	cull_begin(&cull, directory, "mine");
+	cull.retain.files = (uint64_t)bound;
+	assert_int_equal(cull_look(&cull), 0);
+	while ((r = cull_step(&cull, &outcome)) > 0)
+		assert_int_equal(outcome.bound, RETENTION_FILES);
+	assert_int_equal(r, 0);
+	cull_end(&cull);
+}
+
+static void only_what_is_ours_goes(void **state)
+{
+	struct entry entries[ENTRIES_MOST];
+
+	(void)state;
+	for (int seed = 1; seed <= TREES; seed++) {
+		int count, bound;
+
+		srand((unsigned int)seed);
+		memset(entries, 0, sizeof(entries));
+		count = 1 + rand() % ENTRIES_MOST;
+		bound = 1 + rand() % 12;
+		for (int i = 0; i < count; i++)
+			make_entry(&entries[i], i);
+		make_holds(entries, count);
+		cull_down_to(bound);
+		look_at_what_is_left(entries, count, bound, seed);
+		empty_both();
+	}
+}
+
+/* ---- one by one -------------------------------------------------------------------------- */
+
+static void a_directory_that_is_empty_goes_too(void **state)
+{
+	uint64_t one, other;
+
+	(void)state;
+	(void)mkdirat(directory, "2026", 0750);
+	(void)mkdirat(directory, "2026/03", 0750);
+	one = make_file(directory, "2026/03/one.pcap");
+	other = make_file(directory, "2026/other.pcap");
+	assert_int_equal(removal_run(directory, "2026/03/one.pcap", one), 0);
+	assert_int_equal(inode_of(directory, "2026/03"), 0);
+	assert_int_equal(removal_run(directory, "2026/other.pcap", other), 0);
+	assert_int_equal(inode_of(directory, "2026"), 0);
+	assert_int_equal(removal_run(directory, "2026/other.pcap", other), -ENOENT);
+	assert_true(inode_of(outside, "output") > 0);
+}
+
+static void what_a_hold_cannot_say_holds_everything(void **state)
+{
+	struct holds holds;
+	int fd;
+
+	(void)state;
+	assert_int_equal(holds_read(&holds, directory), 0);
+	assert_false(holds_cover(&holds, 1, 2));
+	assert_int_equal(
+	    holds_add(directory, &(struct hold) { .name = "a", .since_ns = 100, .until_ns = 200 }),
+	    0);
+	assert_int_equal(holds_add(directory, &(struct hold) { .name = "a" }), -EEXIST);
+	assert_int_equal(holds_read(&holds, directory), 0);
+	assert_int_equal(holds.count, 1);
+	assert_true(holds_cover(&holds, 50, 100));
+	assert_true(holds_cover(&holds, 200, 300));
+	assert_true(holds_cover(&holds, 0, 1000));
+	assert_false(holds_cover(&holds, 0, 99));
+	assert_false(holds_cover(&holds, 201, 300));
+	holds_release(&holds);
+	fd = openat(directory, "holds/b.json", O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	assert_int_equal(write(fd, "{\"since\":", 9), 9);
+	close(fd);
+	assert_int_equal(holds_read(&holds, directory), 0);
+	assert_true(holds.is_unsure);
+	assert_true(holds_cover(&holds, 0, 99));
+	holds_release(&holds);
+	assert_int_equal(holds_remove(directory, "b"), 0);
+	assert_int_equal(holds_remove(directory, "a"), 0);
+	assert_int_equal(holds_remove(directory, "a"), -ENOENT);
+	assert_int_equal(holds_remove(directory, "../../b"), -ENOENT);
+}
+
+static uint64_t count_lines(void)
+{
+	struct catalog_reader reader;
+	struct catalog_line line;
+	uint64_t count = 0;
+
+	assert_int_equal(catalog_reader_open(&reader, directory, 0), 0);
+	while (catalog_reader_next(&reader, &line) > 0)
+		count++;
+	count += reader.bad;
+	catalog_reader_close(&reader);
+	return count;
+}
+
+/* Others' lines, and what is no line of ours, are nobody's to throw away. */
+static void a_catalog_is_compacted_and_followed(void **state)
+{
+	struct cull cull;
+	struct cull_outcome outcome;
+	char name[32];
+	int fd;
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		snprintf(name, sizeof(name), "%d.pcap", i);
+		enter(name, make_file(directory, name), "mine", (uint64_t)(i + 1) * 100);
+	}
+	fd = openat(directory, "catalog.jsonl", O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(write(fd, "a note\n", 7), 7);
+	close(fd);
+	cull_begin(&cull, directory, "mine");
+	cull.retain.files = 4;
+	assert_int_equal(cull_look(&cull), 0);
+	while (cull_step(&cull, &outcome) > 0)
+		assert_true(outcome.was_removed);
+	assert_int_equal(count_lines(), 11);
+	assert_int_equal(compaction_run(directory), 0);
+	assert_int_equal(count_lines(), 5);
+	enter("10.pcap", make_file(directory, "10.pcap"), "mine", 1100);
+	assert_int_equal(cull_look(&cull), 0);
+	assert_int_equal(cull.stock.there, 5);
+	assert_int_equal(cull_step(&cull, &outcome), 1);
+	assert_string_equal(outcome.file->file, "6.pcap");
+	assert_int_equal(cull_step(&cull, &outcome), 0);
+	cull_end(&cull);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+		    only_what_is_ours_goes, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+		    a_directory_that_is_empty_goes_too, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+		    what_a_hold_cannot_say_holds_everything, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+		    a_catalog_is_compacted_and_followed, make_directory, remove_directory),
+	};
+
+	return RUN_TESTS(tests);
+}
