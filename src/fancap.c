@@ -19,6 +19,10 @@ static const struct {
 } verbs[] = {
 	{ "check", verb_check, "say every fault of a configuration" },
 	{ "status", verb_status, "show what a sensor has seen, dropped, written" },
+	{ "list", verb_list, "show the finished files" },
+	{ "hold", verb_hold, "keep the files of a time, whatever output.retain says" },
+	{ "holds", verb_holds, "show what is held" },
+	{ "release", verb_release, "hold it no more" },
 	{ "ring", verb_ring, "say what a ring takes, and how long it lasts" },
 	{ "repair", verb_repair, "finish capture files that were left unfinished" },
 	{ "replay", verb_replay, "send capture files through an interface" },
