@@ -9,6 +9,7 @@
 #include "capture/program.h"
 #include "config/difference.h"
 #include "supervisor/departure.h"
+#include "supervisor/order.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -37,6 +38,7 @@ struct change {
 	uint64_t since_ns;
 	unsigned int attempts;
 	int error;                  /* of the next generation, told */
+	struct order order;         /* from the move on */
 	int64_t sent_to;            /* the member that everything is sent to; -1: not yet */
 	struct departure departure; /* of the old member that was closed last, until it is gone */
 	uint32_t departing_front;   /* as it stands in the ledger, where that member is it; or 0 */
@@ -92,15 +94,6 @@ int change_check(const struct group *group, const struct config *config)
 
 /* ---- the fanout group -------------------------------------------------------------------- */
 
-static size_t count_sockets(const struct group *group)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < group->count; i++)
-		count += group->children[i].socket >= 0;
-	return count;
-}
-
 static struct child *find_socket(const struct group *group)
 {
 	for (size_t i = 0; i < group->count; i++)
@@ -121,6 +114,16 @@ static struct child *find_front(const struct change *change)
 	return NULL;
 }
 
+/* The same of the new ones. */
+static const struct child *find_first(const struct change *change)
+{
+	const struct group *to = change->to;
+	const uint32_t front = atomic_load(&to->record->front);
+
+	return front - 1 - to->run.first < to->run.count ? &to->children[front - 1 - to->run.first]
+							 : NULL;
+}
+
 static int send_all_to(struct change *change, uint32_t member)
 {
 	const struct child *child = find_socket(change->to);
@@ -135,14 +138,31 @@ static int send_all_to(struct change *change, uint32_t member)
 	return r;
 }
 
-/* Everything to one new member, wherever the kernel has it now. */
+static void note_first(const struct change *change)
+{
+	struct group *to = change->to;
+
+	if (change->order.first)
+		atomic_store(
+		    &to->record->front, to->run.first + change->order.first->heritage.worker + 1);
+}
+
+/* Everything to one new member that captures, wherever the kernel has it now. */
 static int aim(struct change *change)
 {
-	uint32_t member = 0;
+	const size_t members = group_count_members(change->from) + group_count_members(change->to);
+	int64_t member;
 
-	if (find_front(change))
-		member = (uint32_t)(count_sockets(change->from) + count_sockets(change->to)) - 1;
-	return change->sent_to == member ? 0 : send_all_to(change, member);
+	/* Where the link went down meanwhile, the oldest are first again. */
+	if (change->order.first && find_front(change))
+		order_relink(&change->order, change->to);
+	order_look(&change->order, change->to);
+	note_first(change);
+	member = order_find(&change->order, members);
+	if (member < 0)
+		/* Until one of them is born again; what an earlier life did is not known. */
+		member = MOST(change->sent_to, 0);
+	return change->sent_to == member ? 0 : send_all_to(change, (uint32_t)member);
 }
 
 /* ---- the next generation ----------------------------------------------------------------- */
@@ -244,6 +264,7 @@ static void undo(struct change *change)
 
 	if (!change->to)
 		return;
+	change->from->is_joined = false;
 	let_go(TAKE(change->to));
 	atomic_store(&record->change, CHANGE_NONE);
 }
@@ -289,6 +310,7 @@ static void open_next(struct change *change)
 	int r = make_next(change);
 
 	change->error = 0;
+	change->from->is_joined = true;
 	if (r >= 0)
 		r = group_begin_beside(change->to, change->from);
 	if (r < 0) {
@@ -325,6 +347,7 @@ static void move(struct change *change)
 	FAULT(CHANGE_OPENED);
 	set_change(to, CHANGE_MOVES);
 	FAULT(CHANGE_MEANT);
+	order_begin(&change->order, to);
 	r = aim(change);
 	if (r < 0) {
 		(void)log_failure(
@@ -339,6 +362,8 @@ static void move(struct change *change)
 	to->owner = from->owner;
 	to->intake.stamping = from->intake.stamping;
 	from->role = GROUP_LEAVES;
+	from->is_joined = false;
+	group_keep_places(from);
 	from->owner = (struct group_owner) { on_runs, on_failed, on_ended, change };
 	from->intake.stamping = (struct stamping) { 0 };
 	change->stage = MOVES;
@@ -363,13 +388,13 @@ static void wait_for_next(struct change *change)
 		log_line(LOG_ERR, "%s: other workers could not begin; the ones there are go on",
 		    from->interface->name);
 		give_up(change, change->error < 0 ? change->error : -ENETDOWN);
-	} else if (change->to->runs) {
-		move(change);
-	} else if (has_died(change->to)) {
+	} else if (group_has_lost_one(from) || has_died(change->to)) {
 		undo(change);
 		change->stage = WAITS;
 		if (++change->attempts == ATTEMPTS_MOST)
 			end(change, -EIO);
+	} else if (change->to->runs) {
+		move(change);
 	}
 }
 
@@ -402,10 +427,14 @@ static bool has_closed(struct change *change)
 		return false;
 	change->departure.count = 0;
 	FAULT(CHANGE_CLOSED);
-	/* The last to join is there now; not so where a link that went down gave them new numbers.
-	 */
-	if (front != 0 && front == atomic_load(&record->front))
-		atomic_store(&record->front, change->to->run.first + change->to->run.count);
+	/* Not so where a link that went down gave them new numbers meanwhile. */
+	if (front == 0)
+		order_other_closed(&change->order);
+	else if (front == atomic_load(&record->front))
+		order_first_closed(&change->order);
+	else
+		order_relink(&change->order, change->to);
+	note_first(change);
 	return true;
 }
 
@@ -443,6 +472,9 @@ static void empty(struct change *change)
 	if (!group_has_ended(change->from) || !change->owner.is_steady(change->owner.user))
 		return;
 	child = find_front(change);
+	/* Then the one who is sent all is where no other's end moves it. */
+	if (!child && change->order.first && change->sent_to != 0)
+		return;
 	if (!child)
 		child = find_socket(change->from);
 	/* One at a time: each takes some 30 ms. */
@@ -510,6 +542,11 @@ int change_resume(struct change **ret_change, struct group *from, struct group *
 	change->stage = MOVES;
 	from->owner = (struct group_owner) { on_runs, on_failed, on_ended, change };
 	group_go_on_leaving(from);
+	group_keep_places(from);
+	if (find_front(change))
+		order_begin(&change->order, to);
+	else
+		order_resume(&change->order, to, find_first(change));
 	r = aim(change);
 	if (r < 0)
 		(void)log_failure(

@@ -133,15 +133,24 @@ void child_let_go(struct child *child)
 
 	if (child->is_kept)
 		keeper_remove(&ring);
-	child->is_kept = false;
+	child->is_kept = child->has_joined = false;
 	child->leaving = 0;
 	close_at(&child->socket);
+}
+
+bool child_is_member(const struct child *child)
+{
+	return child->socket >= 0 && child->has_joined;
 }
 
 /* What the child has inherited is held here too; what it closes is let go. */
 static void hold_socket(struct child *child)
 {
-	if (child->heritage.life != LIFE_TAKES_OVER) {
+	const enum life life = child->heritage.life;
+
+	if (life == LIFE_FINISHES && child->keeps_place) {
+		child->captures = false;
+	} else if (life != LIFE_TAKES_OVER) {
 		child_let_go(child);
 		child->socket = child->heritage.socket;
 		child->captures = false;

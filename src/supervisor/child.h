@@ -46,8 +46,10 @@ struct child {
 	bool is_mapped;             /* the ring is there */
 	bool was_asked;             /* to join the group */
 	bool is_drained;            /* said so, and has nothing left */
-	bool captures;              /* the socket has the real filter: what it takes in counts */
-	bool is_kept;               /* the service manager has a duplicate of the socket, too */
+	bool keeps_place;      /* its socket is closed by a change, in its turn, and not before */
+	bool captures;         /* the socket has the real filter: what it takes in counts */
+	bool has_joined;       /* its socket is a member of the fanout group */
+	bool is_kept;          /* the service manager has a duplicate of the socket, too */
 	uint64_t leaving;      /* the inode of a socket that was closed, and may be held; or 0 */
 	uint64_t gap_since_ns; /* UTC: what is its share is let in by nobody; 0: it is */
 	uint64_t due_ns;       /* the next life, on the monotonic clock */
@@ -77,6 +79,9 @@ void child_keep(struct child *child);
 
 /* Close our socket, and have the service manager close its own. */
 void child_let_go(struct child *child);
+
+/* Whether its socket is a member of the fanout group, also with nobody behind it. */
+bool child_is_member(const struct child *child);
 
 /* Kill it and wait for its end; what the service manager keeps stays for another life. */
 void child_leave(struct child *child);

@@ -437,6 +437,29 @@ bool group_is_steady(const struct group *group)
 	return true;
 }
 
+size_t group_count_members(const struct group *group)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < group->count; i++)
+		count += child_is_member(&group->children[i]);
+	return count;
+}
+
+void group_keep_places(struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++)
+		group->children[i].keeps_place = true;
+}
+
+bool group_has_lost_one(const struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++)
+		if (!group->children[i].captures)
+			return true;
+	return false;
+}
+
 static void forget(struct group *group)
 {
 	free(group->children);

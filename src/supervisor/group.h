@@ -56,6 +56,7 @@ struct group {
 	bool is_down;           /* the link, as we were told last */
 	bool runs;              /* the real filters are in place */
 	bool is_stopping;       /* for good */
+	bool is_joined;         /* by the next generation, which is sent nothing yet */
 	bool is_gone;           /* the device went; workers drain, and begin anew when it is back */
 	bool is_of_old; /* the filters are an earlier life's: ours need the link to be compiled */
 };
@@ -107,6 +108,15 @@ static inline bool group_is_alone(const struct group *group)
 
 /* Whether each worker captures, and none is just being born: a fork holds each socket once more. */
 bool group_is_steady(const struct group *group);
+
+/* How many of its sockets are in the fanout group. */
+size_t group_count_members(const struct group *group);
+
+/* Whether one cannot go on in its ring: it leaves its place in the fanout group to another. */
+bool group_has_lost_one(const struct group *group);
+
+/* From here on their sockets are closed by a change alone, each in its turn. */
+void group_keep_places(struct group *group);
 
 /* The interface's state, where this generation speaks for it. */
 void group_set_state(struct group *group, enum ledger_state state);

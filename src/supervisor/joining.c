@@ -144,6 +144,7 @@ static void on_mapped(struct group *group, struct child *child, const struct mes
 
 static void on_joined(struct group *group, struct child *child, const struct message *message)
 {
+	child->has_joined = true;
 	if (child_state(child) == STATE_STOPPING)
 		return;
 	group->fanout = (int32_t)message->value;

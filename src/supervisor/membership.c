@@ -166,7 +166,9 @@ bool membership_leave(struct group *group, struct child *child)
 		return true;
 	/* One that joins would be put in its place, and sent what it does not let in yet. */
 	if (child->leaving == 0) {
-		if (count(group, is_joining) > 0)
+		/* So would one of a next generation: these go first, as soon as the change looks.
+		 */
+		if (group->is_joined || count(group, is_joining) > 0)
 			return false;
 		inode = socket_inode(child->socket);
 		child_let_go(child);

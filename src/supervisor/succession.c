@@ -246,7 +246,7 @@ int succession_inherit(struct group *group, struct child *child, int fd)
 	int r;
 
 	child->socket = fd;
-	child->is_kept = child->captures = true;
+	child->is_kept = child->has_joined = child->captures = true;
 	child->gap_since_ns = 0;
 	child->heritage.life = LIFE_TAKES_OVER;
 	child->ends_in_stop = 0;

@@ -111,6 +111,62 @@ static void one_that_loses_the_ring_joins_the_group_of_the_others(void **state)
 	stop_in_order();
 }
 
+static bool zero_is_dead(void)
+{
+	return !child_lives(&group.children[0]);
+}
+
+static bool lost_its_ring(void)
+{
+	return !group.children[0].captures && !child_lives(&group.children[0]) &&
+	       atomic_load(&play->lives[0]) == 2;
+}
+
+/* Its place in the fanout group would be another's, who is sent nothing yet. */
+static void one_that_loses_the_ring_waits_until_those_who_join_are_gone(void **state)
+{
+	uint64_t cookie;
+
+	(void)state;
+	begin(fake_loses);
+	assert_true(turn_until(all_run, 3000));
+	cookie = play->cookie[0][0];
+	group.is_joined = true;
+	child_kill(&group.children[0]);
+	assert_true(turn_until(lost_its_ring, 3000));
+	assert_false(turn_until(lost_one_is_back, 400));
+	assert_int_equal(socket_cookie(group.children[0].socket), cookie);
+	assert_true(child_is_member(&group.children[0]));
+	group.is_joined = false;
+	assert_true(turn_until(lost_one_is_back, 3000));
+	assert_int_not_equal(socket_cookie(group.children[0].socket), cookie);
+	stop_in_order();
+}
+
+static bool finishes(void)
+{
+	return play->life[0][2] == LIFE_FINISHES && child_lives(&group.children[0]);
+}
+
+/* In a change sockets are closed in an order of its own. */
+static void one_that_gives_way_keeps_its_place_to_the_end(void **state)
+{
+	uint64_t cookie;
+
+	(void)state;
+	begin(fake_loses);
+	assert_true(turn_until(all_run, 3000));
+	cookie = play->cookie[0][0];
+	group.children[0].keeps_place = true;
+	child_kill(&group.children[0]);
+	assert_true(turn_until(zero_is_dead, 1000));
+	group_stop(&group);
+	assert_true(turn_until(finishes, 3000));
+	assert_true(turn_until(has_ended, 6000));
+	assert_int_equal(socket_cookie(group.children[0].socket), cookie);
+	assert_true(child_is_member(&group.children[0]));
+}
+
 static bool first_of_one_is_dead(void)
 {
 	return !child_lives(&group.children[1]);
@@ -199,11 +255,6 @@ static void one_that_never_stops_is_killed(void **state)
 	assert_true(turn_until(all_run, 3000));
 	stop_in_order();
 	check_lives_in_a_stop(0);
-}
-
-static bool zero_is_dead(void)
-{
-	return !child_lives(&group.children[0]);
 }
 
 static void a_life_that_cannot_begin_is_tried_again(void **state)
@@ -333,6 +384,8 @@ int main(void)
 		GROUP_TEST(one_that_dies_leaves_its_socket_to_the_next),
 		GROUP_TEST(one_that_loses_the_ring_begins_a_new_group_where_it_was_alone),
 		GROUP_TEST(one_that_loses_the_ring_joins_the_group_of_the_others),
+		GROUP_TEST(one_that_loses_the_ring_waits_until_those_who_join_are_gone),
+		GROUP_TEST(one_that_gives_way_keeps_its_place_to_the_end),
 		GROUP_TEST(one_that_keeps_dying_while_stopping_has_some_more_lives),
 		GROUP_TEST(one_that_is_dead_when_the_stop_comes_has_its_ring_drained),
 		GROUP_TEST(one_that_never_captured_has_its_file_finished),
