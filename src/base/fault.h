@@ -61,6 +61,8 @@ enum fault {
 	FAULT_CHANGE_CLOSED, /* one of the old members, and nothing told of it */
 	FAULT_CHANGE_EMPTY,
 	FAULT_CHANGE_SETTLED,
+	/* a reload in place */
+	FAULT_RENEWED, /* one worker and its socket, and the ledger does not say by what */
 	FAULT_COUNT_,
 };
 

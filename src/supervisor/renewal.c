@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "supervisor/renewal.h"
 
+#include "base/fault.h"
 #include "base/log.h"
 #include "config/difference.h"
 #include "supervisor/membership.h"
@@ -8,6 +9,9 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+
+/* More often than that no socket is made promiscuous by one life after the other. */
+enum { PROMISCUOUS_MOST = 16 };
 
 /* ---- made beforehand --------------------------------------------------------------------- */
 
@@ -121,7 +125,9 @@ static void renew_membership(const struct group *group, const struct child *chil
 	bool is_on = group->config->capture.promiscuous;
 	int r = 0;
 
-	if (is_on != was_on)
+	/* The kernel counts how often a socket was made so, and does not say; lives that were
+	 * killed amid a reload, and were followed, have asked once more each. */
+	for (int i = 0; is_on != was_on && r >= 0 && i < (is_on ? 1 : PROMISCUOUS_MOST); i++)
 		r = socket_set_promiscuous(child->socket, group->link.ifindex, is_on);
 	if (r < 0)
 		(void)log_failure(r, "%s: cannot change capture.promiscuous for worker %u",
@@ -178,6 +184,8 @@ void renewal_apply(struct renewal *renewal, const struct renewal_from *from)
 	}
 	if (has_other_program)
 		share_out(group);
-	for (size_t i = 0; i < group->count; i++)
+	for (size_t i = 0; i < group->count; i++) {
 		renew_child(renewal, &group->children[i], from, has_other_filter);
+		FAULT(RENEWED);
+	}
 }

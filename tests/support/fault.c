@@ -61,6 +61,7 @@ static const char *const names[FAULT_COUNT_] = {
 	[FAULT_CHANGE_CLOSED] = "change_closed",
 	[FAULT_CHANGE_EMPTY] = "change_empty",
 	[FAULT_CHANGE_SETTLED] = "change_settled",
+	[FAULT_RENEWED] = "renewed",
 };
 
 /* Shared with every process forked later. */
