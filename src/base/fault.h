@@ -63,6 +63,15 @@ enum fault {
 	FAULT_CHANGE_SETTLED,
 	/* a reload in place */
 	FAULT_RENEWED, /* one worker and its socket, and the ledger does not say by what */
+	/* and while interfaces come and go */
+	FAULT_ARRIVAL_PLANNED, /* it has slots and stages, and is not the sensor's */
+	FAULT_TURNOVER_MEANT,  /* the configuration that a next life begins with names it */
+	FAULT_ARRIVAL_ENTERED, /* it is the sensor's, and nobody is born */
+	FAULT_ARRIVAL_BEGUN,
+	FAULT_REMOVAL_BEGUN,   /* nothing new is let in */
+	FAULT_REMOVAL_DRAINED, /* it is still the sensor's */
+	FAULT_REMOVAL_LEFT,    /* it is not, and sockets, stages and slots are there */
+	FAULT_REMOVAL_CLOSED,  /* the slots alone */
 	FAULT_COUNT_,
 };
 

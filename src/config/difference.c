@@ -95,26 +95,10 @@ static size_t check_interfaces(struct config_faults *faults, enum reload most,
 		const struct interface_config *now = &wanted->interfaces[i];
 		const struct interface_config *then = difference_find(running, now->name);
 
-		snprintf(key, sizeof(key), "interfaces[%zu]", i);
-		if (then) {
-			snprintf(key, sizeof(key), "interfaces[%zu].", i);
+		snprintf(key, sizeof(key), "interfaces[%zu].", i);
+		if (then)
 			refused += check_table(faults, most, key, interface_settings,
 			    interface_settings_count, (const void *[]) { then, now });
-			continue;
-		}
-		config_faults_add(faults, key, NULL,
-		    "%s is new, and no reload adds an interface in this version; a restart does",
-		    now->name);
-		refused++;
-	}
-	for (size_t i = 0; i < running->interface_count; i++) {
-		if (difference_find(wanted, running->interfaces[i].name))
-			continue;
-		config_faults_add(faults, "interfaces", NULL,
-		    "%s is missing, and no reload takes an interface away in this version; a "
-		    "restart does",
-		    running->interfaces[i].name);
-		refused++;
 	}
 	return refused;
 }
@@ -131,29 +115,12 @@ size_t difference_check(
 
 /* ---- what it can ------------------------------------------------------------------------- */
 
-static void exchange_interface(struct interface_config *running, struct interface_config *wanted)
-{
-	const struct interface_config then = *running;
-
-	running->cpus = wanted->cpus;
-	running->cpu_count = wanted->cpu_count;
-	running->missing = wanted->missing;
-	running->workers = wanted->workers;
-	wanted->cpus = then.cpus;
-	wanted->cpu_count = then.cpu_count;
-}
-
 void difference_apply(struct config *running, struct config *wanted)
 {
 	const struct config then = *running;
 
-	for (size_t i = 0; i < running->interface_count; i++) {
-		struct interface_config *interface = &running->interfaces[i];
-		struct interface_config *now = difference_find(wanted, interface->name);
-
-		if (now)
-			exchange_interface(interface, now);
-	}
+	running->interfaces = wanted->interfaces;
+	running->interface_count = wanted->interface_count;
 	running->fanout = wanted->fanout;
 	running->ring = wanted->ring;
 	running->capture = wanted->capture;
@@ -161,6 +128,8 @@ void difference_apply(struct config *running, struct config *wanted)
 	running->report = wanted->report;
 	running->text = wanted->text;
 	running->length = wanted->length;
+	wanted->interfaces = then.interfaces;
+	wanted->interface_count = then.interface_count;
 	wanted->fanout = then.fanout;
 	wanted->ring = then.ring;
 	wanted->capture = then.capture;

@@ -23,9 +23,9 @@ size_t difference_check(
     struct config_faults *faults, const struct config *running, const struct config *wanted);
 
 /*
- * Put what is wanted into force, once difference_check() has found nothing.  Interfaces stay where
- * they are in memory, and so do all names that others may point to; what was in force before is in
- * `wanted`, to be freed.
+ * Put what is wanted into force, once difference_check() has found nothing.  Interfaces are those
+ * of `wanted` from here on, where they were; what was in force before is in that, to be freed once
+ * nobody points to it any more.
  */
 void difference_apply(struct config *running, struct config *wanted);
 

@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "ledger/roster.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +16,9 @@
 #include <unistd.h>
 
 static const char magic[8] = "fancapL";
-/* Bounds of a layout that makes sense: 256 workers on each of 64 interfaces. */
-enum { INTERFACES_MOST = 64, SLOTS_MOST = 64 * 256, ALIGNMENT = 64, PAGE_LEAST = 4096 };
+/* Bounds of a layout that makes sense: 256 workers on each of 64 interfaces, with all the spares.
+ */
+enum { INTERFACES_MOST = 128, SLOTS_MOST = 128 * 768, ALIGNMENT = 64, PAGE_LEAST = 4096 };
 
 struct ledger {
 	uint8_t *bytes;
@@ -67,7 +69,7 @@ static struct ledger_header plan(const struct ledger_shape *shape)
 	struct ledger_header header = {
 		.version = LEDGER_VERSION,
 		.header_size = (uint32_t)round_up(sizeof(struct ledger_header), ALIGNMENT),
-		.interface_count = (uint32_t)shape->interface_count,
+		.interface_count = (uint32_t)(shape->interface_count + shape->spare_interfaces),
 		.interface_size = (uint32_t)round_up(sizeof(struct ledger_interface), ALIGNMENT),
 		.slot_size = (uint32_t)round_up(sizeof(struct ledger_slot), ALIGNMENT),
 		/* Whole pages, so that no worker maps a page of another's. */
@@ -83,6 +85,7 @@ static struct ledger_header plan(const struct ledger_shape *shape)
 	for (size_t i = 0; i < shape->interface_count; i++)
 		header.slot_count +=
 		    (uint32_t)(shape->interfaces[i].workers + shape->interfaces[i].spare);
+	header.slot_count += (uint32_t)(shape->spare_interfaces * shape->spare_slots);
 	header.worker_count = header.slot_count;
 	header.interfaces_at = header.header_size;
 	header.slots_at =
@@ -103,27 +106,40 @@ static int map(struct ledger *ledger, int fd, int protection)
 	return 0;
 }
 
+/* Its slots begin where those of the one before end; returns where they end. */
+static uint32_t give_slots(const struct ledger *ledger, uint32_t index, uint32_t slot, size_t count)
+{
+	struct ledger_interface *interface = ledger_interface(ledger, index);
+
+	interface->first_slot = slot;
+	interface->slot_count = (uint32_t)count;
+	interface->serving = (struct ledger_run) { slot, 0 };
+	for (uint32_t k = 0; k < interface->slot_count; k++, slot++) {
+		struct ledger_stage *stage = &ledger_worker(ledger, slot)->stage;
+
+		ledger_slot(ledger, slot)->interface = index;
+		snprintf(stage->interface, sizeof(stage->interface), "%s", interface->name);
+	}
+	return slot;
+}
+
 static void fill(const struct ledger *ledger, const struct ledger_shape *shape)
 {
 	uint32_t slot = 0;
 
-	for (size_t i = 0; i < shape->interface_count; i++) {
+	for (uint32_t i = 0; i < shape->interface_count; i++) {
+		const struct ledger_shape_interface *wanted = &shape->interfaces[i];
 		struct ledger_interface *interface = ledger_interface(ledger, i);
 
-		snprintf(interface->name, sizeof(interface->name), "%s", shape->interfaces[i].name);
-		interface->first_slot = slot;
-		interface->slot_count =
-		    (uint32_t)(shape->interfaces[i].workers + shape->interfaces[i].spare);
-		interface->serving =
-		    (struct ledger_run) { slot, (uint32_t)shape->interfaces[i].workers };
-		for (uint32_t k = 0; k < interface->slot_count; k++, slot++) {
-			struct ledger_stage *stage = &ledger_worker(ledger, slot)->stage;
-
-			ledger_slot(ledger, slot)->interface = (uint32_t)i;
-			snprintf(stage->interface, sizeof(stage->interface), "%s", interface->name);
-		}
+		snprintf(interface->name, sizeof(interface->name), "%s", wanted->name);
+		slot = give_slots(ledger, i, slot, wanted->workers + wanted->spare);
+		interface->serving.count = (uint32_t)wanted->workers;
 		ledger_take_run(ledger, &interface->serving, &shape->ring);
+		atomic_store(&interface->is_used, 1);
 	}
+	for (size_t i = 0; i < shape->spare_interfaces; i++)
+		slot = give_slots(
+		    ledger, (uint32_t)(shape->interface_count + i), slot, shape->spare_slots);
 }
 
 static bool is_free(const struct ledger *ledger, const struct ledger_run *run)
@@ -178,6 +194,18 @@ void ledger_free_run(const struct ledger *ledger, const struct ledger_run *run)
 	}
 }
 
+void ledger_number_run(const struct ledger *ledger, const struct ledger_interface *interface,
+    const struct ledger_run *run)
+{
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i < interface->slot_count; i++)
+		last = MOST(
+		    last, atomic_load(&ledger_slot(ledger, interface->first_slot + i)->generation));
+	for (uint32_t i = 0; i < run->count; i++)
+		atomic_store(&ledger_slot(ledger, run->first + i)->generation, last + 1);
+}
+
 int ledger_create(struct ledger **ret_ledger, int directory, const struct ledger_shape *shape)
 {
 	CLEANUP(ledger_close_at) struct ledger *ledger = calloc(1, sizeof(*ledger));
@@ -225,6 +253,8 @@ static bool runs_hold_together(const struct ledger_interface *interface)
 {
 	uint32_t change = atomic_load(&interface->change);
 
+	if (!roster_has(interface))
+		return true;
 	return change <= CHANGE_SETTLES &&
 	       (change == CHANGE_SETTLES || run_lies_within(interface, &interface->serving)) &&
 	       (change == CHANGE_NONE || run_lies_within(interface, &interface->next));
@@ -359,16 +389,31 @@ static bool has_sound_runs(const struct ledger *ledger, uint32_t index)
 bool ledger_is_sound(const struct ledger *ledger)
 {
 	const struct ledger_header *header = ledger_header(ledger);
-	uint32_t slot = 0;
+	uint32_t slot = 0, used = 0;
 
 	for (uint32_t i = 0; i < header->interface_count; i++) {
 		const struct ledger_interface *interface = ledger_interface(ledger, i);
 
-		if (interface->first_slot != slot || !has_sound_runs(ledger, i))
+		used += roster_has(interface);
+		if (interface->first_slot != slot ||
+		    (roster_has(interface) && !has_sound_runs(ledger, i)))
 			return false;
 		slot += interface->slot_count;
 	}
-	return slot == header->slot_count;
+	return used > 0 && slot == header->slot_count;
+}
+
+/* Each interface that is there has its workers, or they can be changed to what it should have. */
+static bool all_fit(const struct ledger *ledger, const struct ledger_shape *shape)
+{
+	for (size_t i = 0; i < shape->interface_count; i++) {
+		int index = roster_find(ledger, shape->interfaces[i].name);
+
+		if (index >= 0 && !fits(ledger, ledger_interface(ledger, (size_t)index), shape,
+				      shape->interfaces[i].workers))
+			return false;
+	}
+	return true;
 }
 
 bool ledger_is_of_shape(const struct ledger *ledger, const struct ledger_shape *shape)
@@ -376,20 +421,12 @@ bool ledger_is_of_shape(const struct ledger *ledger, const struct ledger_shape *
 	const struct ledger_header *header = ledger_header(ledger);
 	const struct ledger_header planned = plan(shape);
 
-	if (header->interface_count != planned.interface_count ||
-	    header->slot_size != planned.slot_size || header->worker_size != planned.worker_size ||
+	if (header->slot_size != planned.slot_size || header->worker_size != planned.worker_size ||
 	    strcmp(header->sensor, planned.sensor) != 0 ||
 	    strcmp(header->output, planned.output) != 0 ||
 	    memcmp(&planned.terms, &header->terms, sizeof(planned.terms)) != 0)
 		return false;
-	for (size_t i = 0; i < shape->interface_count; i++) {
-		const struct ledger_interface *interface = ledger_interface(ledger, i);
-
-		if (strcmp(interface->name, shape->interfaces[i].name) != 0 ||
-		    !fits(ledger, interface, shape, shape->interfaces[i].workers))
-			return false;
-	}
-	return true;
+	return all_fit(ledger, shape) && roster_has_room(ledger, shape);
 }
 
 int ledger_take(struct ledger **ret_ledger, int directory)

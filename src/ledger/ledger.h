@@ -23,7 +23,7 @@
  */
 
 enum {
-	LEDGER_VERSION = 4,
+	LEDGER_VERSION = 5,
 	LEDGER_NAME_LENGTH = 512, /* of a file, relative to the output directory, with its NUL */
 	LEDGER_PATH_LENGTH = 1024,
 	LEDGER_STAGE_LENGTH = 128,
@@ -106,6 +106,8 @@ struct ledger_interface {
 				       0: not known */
 	struct ledger_run serving;  /* written only where change says that it may be torn */
 	struct ledger_run next;     /* of a change */
+	_Atomic uint32_t is_used;   /* 0: not of the sensor, or not any more, but what it counted is
+				       in the sums (ledger/roster.h) */
 };
 
 struct ledger_slot {
@@ -236,6 +238,8 @@ struct ledger_shape {
 	struct ledger_ring ring;
 	bool is_fixed; /* workers and rings are as they are, for as long as the sensor lives */
 	struct ledger_terms terms;
+	size_t spare_interfaces; /* records that others may take later */
+	size_t spare_slots;      /* of each of these */
 };
 
 /*
@@ -268,7 +272,8 @@ bool ledger_is_sound(const struct ledger *ledger);
 
 /*
  * Whether a start goes on with one that is sound: its terms are the shape's, and so are its workers
- * and rings, or they may be changed to these, and there is room for that.
+ * and rings, or they may be changed to these, and there is room for that, and for interfaces that
+ * it has not.  Those that the shape has not are in no one's way.
  */
 bool ledger_is_of_shape(const struct ledger *ledger, const struct ledger_shape *shape);
 
@@ -315,6 +320,13 @@ const struct ledger_run *ledger_last_run(const struct ledger_interface *interfac
 void ledger_take_run(
     const struct ledger *ledger, const struct ledger_run *run, const struct ledger_ring *ring);
 void ledger_free_run(const struct ledger *ledger, const struct ledger_run *run);
+
+/*
+ * Give each the generation behind the last that the interface has: it is in a socket's name in the
+ * descriptor store, and no two of a worker's number may be the same.
+ */
+void ledger_number_run(const struct ledger *ledger, const struct ledger_interface *interface,
+    const struct ledger_run *run);
 
 /* Store a commit over the older copy; one writer at a time.  Does not block. */
 void ledger_commit_write(struct ledger_worker *worker, const struct ledger_commit *commit);

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 /* Version 1 kept nothing at fixed places, and was never released. */
-enum { FIRST_VERSION = 2, WORKERS_MOST = 64 * 256, INTERFACES_MOST = 64 };
+enum { FIRST_VERSION = 2, WORKERS_MOST = 128 * 768, INTERFACES_MOST = 128 };
 static const uint64_t size_most = UINT64_C(1) << 30;
 static const size_t fixed_header = offsetof(struct ledger_header, pid);
 static const size_t fixed_commit = offsetof(struct ledger_commit, ring_cookie);

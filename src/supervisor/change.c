@@ -85,8 +85,7 @@ int change_check(const struct group *group, const struct config *config)
 	const char *why = obstacle(group, workers_of(group, config));
 
 	if (!why)
-		return premises_check_memory(
-		    &config->ring, config->output.stage, workers_of(group, config));
+		return 0;
 	log_line(LOG_ERR, "%s: cannot change workers or rings without loss: %s; a restart would",
 	    group->interface->name, why);
 	return -EBUSY;
@@ -187,19 +186,6 @@ static void on_ended(void *user)
 	change->owner.ended(change->owner.user);
 }
 
-/* A socket's name in the store has its generation: no two of a worker's number may be the same. */
-static void number_generation(const struct group *group)
-{
-	const struct ledger *ledger = group->premises->ledger;
-	uint32_t last = 0;
-
-	for (uint32_t i = 0; i < group->record->slot_count; i++)
-		last = MOST(last,
-		    atomic_load(&ledger_slot(ledger, group->record->first_slot + i)->generation));
-	for (uint32_t i = 0; i < group->run.count; i++)
-		atomic_store(&ledger_slot(ledger, group->run.first + i)->generation, last + 1);
-}
-
 static void set_change(const struct group *group, enum ledger_change how)
 {
 	atomic_store(&group->record->change, (uint32_t)how);
@@ -233,7 +219,7 @@ static int make_next(struct change *change)
 	to->record->next = to->run;
 	/* First their numbers: by these a next life that undoes it finds their sockets. */
 	ledger_take_run(ledger, &to->run, &ring);
-	number_generation(to);
+	ledger_number_run(ledger, to->record, &to->run);
 	FAULT(CHANGE_PLANNED);
 	set_change(to, CHANGE_OPENS);
 	FAULT(CHANGE_BEGUN);

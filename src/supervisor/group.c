@@ -193,7 +193,7 @@ static void refuse_and_stop(struct group *group)
 static int renew_intake(struct group *group)
 {
 	const struct place place = interfaces_place(group->interfaces, group->interface);
-	int r = intake_prepare(&group->intake, group->config, group->interface,
+	int r = intake_prepare(&group->intake, group->config, group->record->name,
 	    (uint32_t)group->count, &place, &group->link);
 
 	/* First the filters: one that had just joined may still refuse everything. */
@@ -283,15 +283,20 @@ static int start_workers(struct group *group)
 	return error;
 }
 
-static int begin_anew(struct group *group)
+static int prepare_intake(struct group *group, const struct config *config)
 {
 	const struct place place = interfaces_place(group->interfaces, group->interface);
-	int r;
 
-	(void)link_choose(group->link.arphrd, group->config->capture.link, &group->link.link_type);
-	atomic_store(&group->record->link_type, group->link.link_type);
-	r = intake_prepare(&group->intake, group->config, group->interface, (uint32_t)group->count,
+	(void)link_choose(group->link.arphrd, config->capture.link, &group->link.link_type);
+	return intake_prepare(&group->intake, config, group->record->name, (uint32_t)group->count,
 	    &place, &group->link);
+}
+
+static int begin_anew(struct group *group)
+{
+	int r = prepare_intake(group, group->config);
+
+	atomic_store(&group->record->link_type, group->link.link_type);
 	if (r < 0)
 		return r;
 	group_set_state(group, STATE_STARTING);
@@ -320,6 +325,25 @@ void group_go_on_leaving(struct group *group)
 	group->link.link_type = atomic_load(&group->record->link_type);
 	if (group->keeper && inheritance_enter(group, &seat) > 0)
 		group->fanout = seat.group;
+}
+
+int group_prepare(struct group *group, const struct config *config)
+{
+	const char *why;
+	int r = look_at_link(group, &why);
+
+	if (r < 0)
+		return log_failure(r, "%s: cannot look at the interface", group->interface->name);
+	if (why)
+		return group->interface->missing == MISSING_REFUSE ? wait_for_link(group, why) : 0;
+	return prepare_intake(group, config);
+}
+
+void group_take_settings(struct group *group, const struct interface_config *interface)
+{
+	group->interface = interface;
+	for (size_t i = 0; i < group->count; i++)
+		group->children[i].heritage.interface = interface;
 }
 
 int group_begin(struct group *group)
@@ -398,6 +422,18 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 		if (group->is_of_old && renew_intake(group) < 0)
 			group->is_of_old = false; /* told; the old ones stay */
 	}
+}
+
+void group_look_at_link(struct group *group)
+{
+	const struct place place = interfaces_place(group->interfaces, group->interface);
+	struct link_state link;
+	int r = socket_interface(&place, &link);
+
+	if (group->has_begun && (r == -ENODEV || (r == 0 && link.ifindex != group->link.ifindex)))
+		group_link(group, group->link.ifindex, LINK_IS_GONE);
+	else if (r == 0)
+		group_link(group, link.ifindex, link.is_up ? LINK_IS_UP : LINK_IS_DOWN);
 }
 
 void group_stop(struct group *group)

@@ -58,6 +58,7 @@ struct group {
 	bool is_stopping;       /* for good */
 	bool is_joined;         /* by the next generation, which is sent nothing yet */
 	bool is_gone;           /* the device went; workers drain, and begin anew when it is back */
+	bool arrives;           /* by a reload, which waits until it runs */
 	bool is_of_old; /* the filters are an earlier life's: ours need the link to be compiled */
 };
 
@@ -75,6 +76,15 @@ int group_open(struct group *group, sd_event *event, worker_main *run, size_t in
 int group_begin(struct group *group);
 
 /*
+ * Look whether a group that is open could begin by a configuration that is not yet in force.  Makes
+ * what it needs; nobody is started.  Logs.  Returns 0 or a negative errno.
+ */
+int group_prepare(struct group *group, const struct config *config);
+
+/* Its interface's settings are there from now on. */
+void group_take_settings(struct group *group, const struct interface_config *interface);
+
+/*
  * Start the workers of the next generation in the fanout group of the one that serves, whose link
  * and kind they share.  Logs.  Returns 0 or a negative errno.
  */
@@ -88,6 +98,9 @@ void group_take_order(const struct group *group);
 
 /* Take in what is known of the link. */
 void group_link(struct group *group, int ifindex, enum link_change change);
+
+/* The same, where no more is known than that something has changed. */
+void group_look_at_link(struct group *group);
 
 /* Nothing new is let in, what is there is drained; owner.ended tells when that is done. */
 void group_stop(struct group *group);

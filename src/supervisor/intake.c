@@ -62,14 +62,13 @@ int intake_compile(struct intake *intake, const struct config *config, uint32_t 
 	return r < 0 ? r : prepare_filter(intake, &config->capture, place, link);
 }
 
-int intake_prepare(struct intake *intake, const struct config *config,
-    const struct interface_config *interface, uint32_t members, const struct place *place,
-    const struct link_state *link)
+int intake_prepare(struct intake *intake, const struct config *config, const char *interface,
+    uint32_t members, const struct place *place, const struct link_state *link)
 {
 	int r = intake_compile(intake, config, members, place, link);
 
 	if (r >= 0 && config->capture.timestamp == TIMESTAMP_HARDWARE)
-		r = stamping_begin(&intake->stamping, place, interface->name);
+		r = stamping_begin(&intake->stamping, place, interface);
 	return r;
 }
 

@@ -24,10 +24,9 @@ struct intake {
 int intake_compile(struct intake *intake, const struct config *config, uint32_t members,
     const struct place *place, const struct link_state *link);
 
-/* The same, and have its device stamp packets where that is asked for. */
-int intake_prepare(struct intake *intake, const struct config *config,
-    const struct interface_config *interface, uint32_t members, const struct place *place,
-    const struct link_state *link);
+/* The same, and have its device stamp packets where that is asked for.  Its name is kept. */
+int intake_prepare(struct intake *intake, const struct config *config, const char *interface,
+    uint32_t members, const struct place *place, const struct link_state *link);
 
 /* Give the group of this socket its program, where it has one.  Returns 0 or a negative errno. */
 int intake_share_out(const struct intake *intake, int fd);

@@ -8,6 +8,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/if.h>
 #include <linux/rtnetlink.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -15,9 +16,10 @@
 /* One namespace, and what listens in it. */
 struct watch {
 	struct interfaces *interfaces;
-	const char *territory; /* "": our own */
-	int namespace;         /* as in a place */
-	int error;             /* of the last try to listen, which was told */
+	char *territory;  /* "": our own */
+	int namespace;    /* as in a place */
+	int error;        /* of the last try to listen, which was told */
+	bool is_unwanted; /* to be closed when no word of it is being told */
 	struct mnl_socket *socket;
 	sd_event_source *source;
 };
@@ -26,7 +28,7 @@ struct interfaces {
 	sd_event *event;
 	interfaces_changed *changed;
 	void *user;
-	struct watch *watches;
+	struct watch **watches; /* each stays where it is, since its source points to it */
 	size_t count;
 };
 
@@ -138,25 +140,47 @@ static int listen_to(struct watch *watch)
 	return r < 0 ? r : 0;
 }
 
-static const struct watch *find_watch(const struct interfaces *interfaces, const char *territory)
+static struct watch *find_watch(const struct interfaces *interfaces, const char *territory)
 {
 	for (size_t i = 0; interfaces && i < interfaces->count; i++)
-		if (strcmp(interfaces->watches[i].territory, territory) == 0)
-			return &interfaces->watches[i];
+		if (strcmp(interfaces->watches[i]->territory, territory) == 0)
+			return interfaces->watches[i];
 	return NULL;
+}
+
+static struct watch *make_watch(struct interfaces *interfaces, const char *territory)
+{
+	struct watch **all =
+	    reallocarray(interfaces->watches, interfaces->count + 1, sizeof(struct watch *));
+	struct watch *watch = calloc(1, sizeof(*watch));
+	char *own = strdup(territory);
+
+	if (all)
+		interfaces->watches = all;
+	if (!all || !watch || !own) {
+		free(watch);
+		free(own);
+		return NULL;
+	}
+	*watch = (struct watch) {
+		.interfaces = interfaces, .territory = own, .namespace = PLACE_NOWHERE
+	};
+	interfaces->watches[interfaces->count++] = watch;
+	return watch;
 }
 
 static int begin_watch(struct interfaces *interfaces, const struct interface_config *interface)
 {
-	struct watch *watch = &interfaces->watches[interfaces->count];
+	struct watch *watch = find_watch(interfaces, interface->namespace);
 	int r = 0;
 
-	if (find_watch(interfaces, interface->namespace))
+	if (watch) {
+		watch->is_unwanted = false;
 		return 0;
-	interfaces->count++;
-	*watch = (struct watch) { .interfaces = interfaces,
-		.territory = interface->namespace,
-		.namespace = PLACE_NOWHERE };
+	}
+	watch = make_watch(interfaces, interface->namespace);
+	if (!watch)
+		return log_failure(-ENOMEM, "cannot plan to listen to links");
 	/* Now, and not only once the namespace is there. */
 	if (interface->namespace[0])
 		r = place_may_visit();
@@ -175,21 +199,63 @@ int interfaces_open(struct interfaces **ret_interfaces, sd_event *event,
     const struct config *config, interfaces_changed *changed, void *user)
 {
 	CLEANUP(interfaces_close_at) struct interfaces *interfaces = calloc(1, sizeof(*interfaces));
-	int r = 0;
+	int r;
 
-	if (interfaces)
-		interfaces->watches = calloc(config->interface_count, sizeof(*interfaces->watches));
-	if (!interfaces || !interfaces->watches)
+	if (!interfaces)
 		return log_failure(-ENOMEM, "cannot plan to listen to links");
 	interfaces->event = event;
 	interfaces->changed = changed;
 	interfaces->user = user;
-	for (size_t i = 0; r >= 0 && i < config->interface_count; i++)
-		r = begin_watch(interfaces, &config->interfaces[i]);
+	r = interfaces_add(interfaces, config);
 	if (r < 0)
 		return r;
 	*ret_interfaces = TAKE(interfaces);
 	return 0;
+}
+
+int interfaces_add(struct interfaces *interfaces, const struct config *config)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < config->interface_count; i++)
+		r = begin_watch(interfaces, &config->interfaces[i]);
+	return r;
+}
+
+static void close_watch(struct watch *watch)
+{
+	stop_listening(watch);
+	free(watch->territory);
+	free(watch);
+}
+
+static bool is_wanted(const struct watch *watch, const struct config *config)
+{
+	for (size_t i = 0; i < config->interface_count; i++)
+		if (strcmp(config->interfaces[i].namespace, watch->territory) == 0)
+			return true;
+	return false;
+}
+
+void interfaces_keep(struct interfaces *interfaces, const struct config *config)
+{
+	for (size_t i = 0; i < interfaces->count; i++)
+		interfaces->watches[i]->is_unwanted = !is_wanted(interfaces->watches[i], config);
+}
+
+static void close_unwanted(struct interfaces *interfaces)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < interfaces->count; i++) {
+		struct watch *watch = interfaces->watches[i];
+
+		if (watch->is_unwanted)
+			close_watch(watch);
+		else
+			interfaces->watches[count++] = watch;
+	}
+	interfaces->count = count;
 }
 
 void interfaces_close(struct interfaces *interfaces)
@@ -197,15 +263,16 @@ void interfaces_close(struct interfaces *interfaces)
 	if (!interfaces)
 		return;
 	for (size_t i = 0; i < interfaces->count; i++)
-		stop_listening(&interfaces->watches[i]);
+		close_watch(interfaces->watches[i]);
 	free(interfaces->watches);
 	free(interfaces);
 }
 
 void interfaces_check(struct interfaces *interfaces)
 {
+	close_unwanted(interfaces);
 	for (size_t i = 0; i < interfaces->count; i++) {
-		struct watch *watch = &interfaces->watches[i];
+		struct watch *watch = interfaces->watches[i];
 
 		if (!watch->territory[0])
 			continue;

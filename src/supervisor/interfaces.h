@@ -30,6 +30,10 @@ int interfaces_open(struct interfaces **ret_interfaces, sd_event *event,
     const struct config *config, interfaces_changed *changed, void *user);
 void interfaces_close(struct interfaces *interfaces);
 
+/* The same for those of another configuration too; and no more for any that is not in one. */
+int interfaces_add(struct interfaces *interfaces, const struct config *config);
+void interfaces_keep(struct interfaces *interfaces, const struct config *config);
+
 /* Look whether namespaces came or went, since nothing tells of that; a call or two for each. */
 void interfaces_check(struct interfaces *interfaces);
 

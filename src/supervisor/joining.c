@@ -176,9 +176,13 @@ static void on_failed(struct group *group, struct child *child, const struct mes
 {
 	log_line(LOG_ERR, "%s: worker %u cannot %s", group->interface->name, child->heritage.worker,
 	    message->text);
-	/* At the first start nobody captures yet: the service says so instead of half working. */
-	if (!group->runs && message->error != -ENETDOWN && message->error != -ENODEV)
+	/* At the first start nobody captures yet: the service says so instead of half working; and
+	 * so does a reload. */
+	if (!group->runs &&
+	    (group->arrives || (message->error != -ENETDOWN && message->error != -ENODEV))) {
+		group->arrives = false;
 		group->owner.failed(group->owner.user, message->error);
+	}
 }
 
 static void on_finished(struct group *group, struct child *child, const struct message *message)

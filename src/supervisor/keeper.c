@@ -110,6 +110,19 @@ bool keeper_holds(uint32_t size, uint64_t workers)
 	return false;
 }
 
+bool keeper_has_room(uint32_t size, uint64_t kept, uint64_t coming)
+{
+	/* Where it does not hold what there is, a restart loses packets already, which was told. */
+	if (size == 0 || kept > size || kept + coming <= size)
+		return true;
+	log_line(LOG_ERR,
+	    "descriptor store: the unit keeps %" PRIu32 " descriptors, and while %" PRIu64
+	    " workers come there would be %" PRIu64 ": a supervisor that dies then would lose "
+	    "packets; FileDescriptorStoreMax=%" PRIu64 " in a drop-in would be right",
+	    size, coming, kept + coming, kept + coming);
+	return false;
+}
+
 int keeper_settle(void)
 {
 	int r = LACKS(BARRIER) ? 0 : sd_notify_barrier(0, settle_us);

@@ -66,6 +66,9 @@ void keeper_remove(const struct keeper_ring *ring);
  */
 bool keeper_holds(uint32_t size, uint64_t workers);
 
+/* Whether there is room in it for those that come beside those that are kept.  Logs where not. */
+bool keeper_has_room(uint32_t size, uint64_t kept, uint64_t coming);
+
 /*
  * Wait until the service manager has taken in what was sent to it, for five seconds at most.
  * Returns 0 or a negative errno.

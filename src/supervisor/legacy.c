@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "control/channel.h"
 #include "ledger/finished.h"
+#include "ledger/roster.h"
 #include "supervisor/child.h"
 #include "supervisor/journal.h"
 
@@ -89,8 +90,11 @@ static int remember_gaps(struct legacy *legacy, const struct ledger *ledger)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		const struct ledger_interface *record = ledger_interface(ledger, i);
-		struct gap *gap = &legacy->gaps[legacy->gap_count++];
+		struct gap *gap = &legacy->gaps[legacy->gap_count];
 
+		if (!roster_has(record))
+			continue;
+		legacy->gap_count++;
 		snprintf(gap->interface, sizeof(gap->interface), "%s", record->name);
 		gap->since_utc_ns = last_beat_utc_ns(ledger, record);
 	}

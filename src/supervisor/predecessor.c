@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "ledger/roster.h"
 #include "supervisor/crew.h"
 #include "supervisor/inheritance.h"
 #include "supervisor/premises.h"
@@ -63,20 +64,23 @@ static int recall(struct predecessor *predecessor)
 	*config = *predecessor->seat->config;
 	premises_recall(config, predecessor->left);
 	config->output.directory = header->output;
-	config->interface_count = header->interface_count;
+	config->interface_count = 0;
 	config->interfaces = predecessor->interfaces =
 	    calloc(header->interface_count, sizeof(*predecessor->interfaces));
 	if (!config->interfaces)
 		return log_failure(-ENOMEM, "cannot plan to drain the rings of before");
-	for (size_t i = 0; i < config->interface_count; i++) {
+	for (size_t i = 0; i < header->interface_count; i++) {
 		struct ledger_interface *record = ledger_interface(predecessor->left, i);
 		char *at = strchr(record->name, '@');
 
+		if (!roster_has(record))
+			continue;
 		/* No socket is made any more, so that it does not matter where it is. */
-		config->interfaces[i] = (struct interface_config) { .name = record->name,
-			.device = at ? at + 1 : record->name,
-			.namespace = own,
-			.workers = ledger_last_run(record)->count };
+		config->interfaces[config->interface_count++] =
+		    (struct interface_config) { .name = record->name,
+			    .device = at ? at + 1 : record->name,
+			    .namespace = own,
+			    .workers = ledger_last_run(record)->count };
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "capture/geometry.h"
 #include "capture/program.h"
 #include "config/workers.h"
+#include "ledger/roster.h"
 #include "supervisor/legacy.h"
 
 #include <errno.h>
@@ -205,6 +206,8 @@ static bool has_all_stages(const struct premises *premises)
 		const struct ledger_interface *interface = ledger_interface(ledger, i);
 		uint32_t change = atomic_load(&interface->change);
 
+		if (!roster_has(interface))
+			continue;
 		if ((change != CHANGE_SETTLES && !has_stages_of(premises, &interface->serving)) ||
 		    ((change == CHANGE_MOVES || change == CHANGE_SETTLES) &&
 			!has_stages_of(premises, &interface->next)))
@@ -229,6 +232,8 @@ static bool has_possible_rings(const struct ledger *ledger)
 		const struct ledger_interface *interface = ledger_interface(ledger, i);
 		const uint32_t change = atomic_load(&interface->change);
 
+		if (!roster_has(interface))
+			continue;
 		if ((change != CHANGE_SETTLES && !is_possible(ledger, &interface->serving)) ||
 		    (change >= CHANGE_MOVES && !is_possible(ledger, &interface->next)))
 			return false;
@@ -310,10 +315,20 @@ static size_t spare_slots(uint64_t workers)
 	return (size_t)MOST(2 * workers, (uint64_t)SPARE_LEAST);
 }
 
+/* Any of those that the sensor has: what is asked of it is the same for all. */
+static const struct ledger_interface *first_interface(const struct ledger *ledger)
+{
+	uint32_t i = 0;
+
+	while (!roster_has(ledger_interface(ledger, i)))
+		i++;
+	return ledger_interface(ledger, i);
+}
+
 void premises_recall(struct config *config, const struct ledger *ledger)
 {
 	const struct ledger_terms *terms = &ledger_header(ledger)->terms;
-	const uint32_t slot = ledger_last_run(ledger_interface(ledger, 0))->first;
+	const uint32_t slot = ledger_last_run(first_interface(ledger))->first;
 	uint32_t file = atomic_load(&ledger_worker(ledger, slot)->file_terms);
 
 	config->ring = premises_ring_of(&ledger_slot(ledger, slot)->ring);
@@ -333,10 +348,19 @@ void premises_recall(struct config *config, const struct ledger *ledger)
 static struct ledger_shape shape_of(
     const struct config *config, struct ledger_shape_interface *interfaces)
 {
-	for (size_t i = 0; i < config->interface_count; i++)
+	/* For those that a reload adds, or that are put in the place of others, one after the
+	 * other. */
+	enum { SPARE_INTERFACES = 8, SPARE_WORKERS_MOST = 32 };
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < config->interface_count; i++) {
+		most = MOST(most, config->interfaces[i].workers);
 		interfaces[i] = (struct ledger_shape_interface) { config->interfaces[i].name,
 			(size_t)config->interfaces[i].workers,
 			spare_slots(config->interfaces[i].workers) };
+	}
+	/* Some MiB of memory at most. */
+	most = LEAST(most, (uint64_t)SPARE_WORKERS_MOST);
 	return (struct ledger_shape) {
 		.sensor = config->sensor,
 		.interface_count = config->interface_count,
@@ -345,6 +369,8 @@ static struct ledger_shape shape_of(
 		.terms = terms_of(config),
 		.ring = premises_ring(&config->ring),
 		.is_fixed = !program_runs(config->fanout.mode) || config->fanout.rollover,
+		.spare_interfaces = SPARE_INTERFACES,
+		.spare_slots = (size_t)most + spare_slots(most),
 	};
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "supervisor/reload.h"
 
-#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "config/difference.h"
@@ -10,41 +9,57 @@
 #include "supervisor/last_good.h"
 #include "supervisor/renewal.h"
 #include "supervisor/report.h"
+#include "supervisor/room.h"
+#include "supervisor/turnover.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
-static void release(struct renewal *renewals, size_t count)
+/* What is made before anything is in force. */
+struct plan {
+	struct renewal *renewals; /* one for each interface that there was before */
+	size_t count;
+	struct turnover *turnover;
+};
+
+static void release(struct plan *plan)
 {
-	for (size_t i = 0; renewals && i < count; i++)
-		renewal_release(&renewals[i]);
-	free(renewals);
+	for (size_t i = 0; plan->renewals && i < plan->count; i++)
+		renewal_release(&plan->renewals[i]);
+	free(plan->renewals);
+	turnover_close(plan->turnover);
+}
+
+static bool stays(const struct group *group, const struct config *wanted)
+{
+	return difference_find(wanted, group->interface->name);
 }
 
 /* What can fail is done first, for all of them: what follows is wanted whole or not at all. */
-static int prepare(
-    const struct reload_seat *seat, const struct config *wanted, struct renewal **ret_renewals)
+static int prepare(const struct reload_seat *seat, const struct config *wanted, struct plan *plan)
 {
-	const size_t count = seat->config->interface_count;
-	struct renewal *renewals = calloc(count, sizeof(*renewals));
-	int r = renewals ? 0 : log_failure(-ENOMEM, "cannot plan a reload");
+	struct group *const *groups = seat->crew->groups;
+	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < count; i++)
-		if (change_is_wanted(seat->groups[i], wanted))
-			r = change_check(seat->groups[i], wanted);
-	for (size_t i = 0; r >= 0 && i < count; i++)
-		r = renewal_prepare(&renewals[i], seat->groups[i], wanted);
-	if (r < 0)
-		release(renewals, count);
-	else
-		*ret_renewals = renewals;
-	return r;
+	plan->count = seat->config->interface_count;
+	plan->renewals = calloc(plan->count, sizeof(*plan->renewals));
+	if (!plan->renewals)
+		return log_failure(-ENOMEM, "cannot plan a reload");
+	for (size_t i = 0; r >= 0 && i < plan->count; i++)
+		if (stays(groups[i], wanted) && change_is_wanted(groups[i], wanted))
+			r = change_check(groups[i], wanted);
+	if (r >= 0)
+		r = room_check(seat->crew, wanted);
+	for (size_t i = 0; r >= 0 && i < plan->count; i++)
+		if (stays(groups[i], wanted))
+			r = renewal_prepare(&plan->renewals[i], groups[i], wanted);
+	return r < 0 ? r : turnover_prepare(&plan->turnover, seat->crew, wanted);
 }
 
 /* `wanted` holds what was in force before, when it returns. */
 static void enter_into_force(
-    const struct reload_seat *seat, struct config *wanted, struct renewal *renewals)
+    const struct reload_seat *seat, struct config *wanted, const struct plan *plan)
 {
 	const struct renewal_from from = {
 		.snaplen = (uint32_t)seat->config->capture.snaplen,
@@ -54,11 +69,17 @@ static void enter_into_force(
 
 	/* Whoever is born from here on goes by it. */
 	difference_apply(seat->config, wanted);
-	for (size_t i = 0; i < seat->config->interface_count; i++)
-		renewal_apply(&renewals[i], &from);
+	turnover_enter(plan->turnover);
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->renewals[i].group)
+			renewal_apply(&plan->renewals[i], &from);
 	/* Last: who dies before has sockets that a next life does not take for other ones. */
 	premises_enter_terms(seat->premises, seat->config);
 	last_good_keep(seat->premises->runtime, seat->config);
+	/* A next life knows by now who is to be there: nobody captures whom it would not go on
+	 * with.
+	 */
+	turnover_begin(plan->turnover);
 }
 
 static void tell_refused(const struct reload_seat *seat)
@@ -78,15 +99,15 @@ static void tell_refused(const struct reload_seat *seat)
 
 static int take_up(const struct reload_seat *seat)
 {
-	struct renewal *renewals = NULL;
+	struct plan plan = { 0 };
 	struct config *wanted = NULL;
 	int r = seat->load(seat->path, seat->config, &wanted);
 
 	if (r >= 0)
-		r = prepare(seat, wanted, &renewals);
+		r = prepare(seat, wanted, &plan);
 	if (r >= 0)
-		enter_into_force(seat, wanted, renewals);
-	release(renewals, seat->config->interface_count);
+		enter_into_force(seat, wanted, &plan);
+	release(&plan);
 	config_free(wanted);
 	return r;
 }

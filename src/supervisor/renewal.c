@@ -30,7 +30,7 @@ static int try_cpu(uint64_t cpu)
 	return r;
 }
 
-static int try_cpus(const struct interface_config *interface)
+int renewal_try_cpus(const struct interface_config *interface)
 {
 	for (size_t i = 0; i < interface->cpu_count; i++) {
 		int r = try_cpu(interface->cpus[i]);
@@ -55,7 +55,7 @@ int renewal_prepare(struct renewal *renewal, struct group *group, const struct c
 {
 	const struct place place = interfaces_place(group->interfaces, group->interface);
 	const struct interface_config *interface = difference_find(wanted, group->interface->name);
-	int r = interface ? try_cpus(interface) : 0;
+	int r = interface ? renewal_try_cpus(interface) : 0;
 
 	*renewal = (struct renewal) { .group = group };
 	if (r < 0 || !has_link(group, &place))

@@ -31,3 +31,6 @@ struct renewal_from {
 void renewal_apply(struct renewal *renewal, const struct renewal_from *from);
 
 void renewal_release(struct renewal *renewal);
+
+/* Whether workers can run on the CPUs that an interface names.  Logs.  Returns 0 or an errno. */
+int renewal_try_cpus(const struct interface_config *interface);

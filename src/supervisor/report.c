@@ -5,6 +5,8 @@
 #include "base/clock.h"
 #include "capture/device.h"
 #include "capture/socket.h"
+#include "config/difference.h"
+#include "ledger/roster.h"
 #include "supervisor/journal.h"
 
 #include <inttypes.h>
@@ -292,12 +294,25 @@ static uint64_t device_drops(struct device *device, const struct place *place)
 	return now.dropped - then.dropped;
 }
 
+static uint64_t look_for_device_drops(
+    const struct report *report, const struct ledger_interface *interface, struct device *device)
+{
+	const struct interface_config *wanted = difference_find(report->config, interface->name);
+	struct place place;
+
+	/* What it loses while nobody captures is not for us to count. */
+	if (!wanted || !roster_has(interface)) {
+		device->ifindex = 0;
+		return 0;
+	}
+	place = interfaces_place(report->interfaces, wanted);
+	return device_drops(device, &place);
+}
+
 static void look_at_device(struct report *report, size_t index)
 {
 	struct ledger_interface *interface = ledger_interface(report->ledger, index);
-	const struct place place =
-	    interfaces_place(report->interfaces, &report->config->interfaces[index]);
-	uint64_t drops = device_drops(&report->devices[index], &place);
+	uint64_t drops = look_for_device_drops(report, interface, &report->devices[index]);
 	uint64_t total = atomic_fetch_add(&interface->nic_dropped, drops) + drops;
 	const struct journal_about about = {
 		.interface = interface->name, .drops = &drops, .drops_total = &total
@@ -360,22 +375,34 @@ static size_t describe_interface(
 	    seen, seen ? 100.0 * (double)dropped / (double)seen : 0.0, device);
 }
 
-void report_tick(struct report *report, uint64_t now_ns)
+/* Of those that are to be there, in their order. */
+static void describe_all(const struct report *report, char *text, size_t size)
 {
-	char text[900];
 	size_t used = 0;
 
 	for (size_t i = 0; i < report->config->interface_count; i++) {
+		int index = roster_find(report->ledger, report->config->interfaces[i].name);
+
+		if (index < 0)
+			continue;
+		if (used > 0 && used < size)
+			used += (size_t)snprintf(text + used, size - used, "; ");
+		if (used < size)
+			used += describe_interface(report,
+			    ledger_interface(report->ledger, (size_t)index), text + used,
+			    size - used);
+	}
+}
+
+void report_tick(struct report *report, uint64_t now_ns)
+{
+	char text[900] = "";
+
+	for (size_t i = 0; i < ledger_header(report->ledger)->interface_count; i++) {
 		look_at_device(report, i);
 		look_at_interface(report, i, now_ns);
 	}
-	for (size_t i = 0; i < report->config->interface_count && used < sizeof(text); i++) {
-		if (i > 0)
-			used += (size_t)snprintf(text + used, sizeof(text) - used, "; ");
-		if (used < sizeof(text))
-			used += describe_interface(report, ledger_interface(report->ledger, i),
-			    text + used, sizeof(text) - used);
-	}
+	describe_all(report, text, sizeof(text));
 	report->last_ns = now_ns;
 	report_notify("STATUS=%s%s", text,
 	    atomic_load(&ledger_header(report->ledger)->refuses_file)

@@ -22,6 +22,7 @@
 #include "supervisor/predecessor.h"
 #include "supervisor/premises.h"
 #include "supervisor/report.h"
+#include "supervisor/room.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -47,6 +48,7 @@ struct supervisor {
 	struct report *report;
 	sd_event_source *report_source;
 	uint64_t checked_ns; /* when the workers were last looked at */
+	bool has_begun; /* every group has: before, one that runs already speaks for itself alone */
 	bool is_ready;
 	struct clock_watch clock;
 	struct curation curation;
@@ -79,15 +81,6 @@ static void update_state(struct supervisor *supervisor)
 	atomic_store(&header->state, (uint32_t)state);
 }
 
-/* What it refuses for want of room it refuses in silence. */
-static bool store_is_large(const struct supervisor *supervisor)
-{
-	uint32_t size;
-
-	return manager_store_size(&size) >= 0 &&
-	       keeper_holds(size, workers_count(supervisor->config));
-}
-
 /* Capture first: the disk may be busy with this for long. */
 static void begin_legacy(struct supervisor *supervisor)
 {
@@ -103,6 +96,13 @@ static void begin_legacy(struct supervisor *supervisor)
 }
 
 static void reload(struct supervisor *supervisor);
+
+/* An earlier life's were gone on with as they were. */
+static void change_to_configured(struct supervisor *supervisor)
+{
+	if (room_check(&supervisor->crew, supervisor->config) >= 0)
+		(void)crew_change(&supervisor->crew);
+}
 
 /* Workers and rings are as the configuration says, or will not be. */
 static void on_changed(void *user, int error)
@@ -122,8 +122,8 @@ static void on_changed(void *user, int error)
 	if (supervisor->wants_reload)
 		reload(supervisor);
 	else if (!was_reloading && error >= 0)
-		/* An earlier life's was gone on with, to what its own configuration said. */
-		(void)crew_change(&supervisor->crew);
+		/* An earlier life's change was, to what its own configuration said. */
+		change_to_configured(supervisor);
 }
 
 static void reload(struct supervisor *supervisor)
@@ -133,7 +133,7 @@ static void reload(struct supervisor *supervisor)
 		.path = supervisor->seat->path,
 		.load = supervisor->seat->load,
 		.premises = &supervisor->premises,
-		.groups = supervisor->crew.groups,
+		.crew = &supervisor->crew,
 		.is_of_start = supervisor->takes_up,
 	};
 	int r;
@@ -159,7 +159,7 @@ static void tell_ready(struct supervisor *supervisor)
 	for (size_t i = 0; i < supervisor->config->interface_count; i++)
 		if (supervisor->crew.groups[i]->has_begun && !supervisor->crew.groups[i]->runs)
 			return;
-	if (supervisor->is_ready || supervisor->is_stopping)
+	if (!supervisor->has_begun || supervisor->is_ready || supervisor->is_stopping)
 		return;
 	supervisor->is_ready = true;
 	if (supervisor->premises.goes_on)
@@ -168,12 +168,11 @@ static void tell_ready(struct supervisor *supervisor)
 	begin_legacy(supervisor);
 	report_notify("READY=1");
 	if (getenv("NOTIFY_SOCKET"))
-		(void)store_is_large(supervisor);
+		(void)room_is_kept(supervisor->config);
 	if (supervisor->wants_reload)
 		reload(supervisor);
 	else
-		/* An earlier life's were gone on with as they were. */
-		(void)crew_change(&supervisor->crew);
+		change_to_configured(supervisor);
 }
 
 static void tell_started(const struct supervisor *supervisor, const struct group *group)
@@ -214,8 +213,10 @@ static void on_group_runs(void *user, const struct group *group)
 	legacy_tell_gap(
 	    supervisor->premises.legacy, supervisor->premises.ledger, group->interface->name);
 	/* A later one is told of by its link. */
-	if (!supervisor->is_ready)
+	if (!supervisor->is_ready || group->arrives)
 		tell_started(supervisor, group);
+	if (group->arrives)
+		crew_look_at_arrival(&supervisor->crew, group);
 	tell_ready(supervisor);
 }
 
@@ -226,6 +227,8 @@ static void on_group_failed(void *user, int error)
 	/* A link that came late must not end the capture of the others: it is tried again. */
 	if (!supervisor->is_ready)
 		fail(supervisor, error);
+	else if (supervisor->is_reloading)
+		crew_look(&supervisor->crew, error);
 }
 
 /* ---- stopping ---------------------------------------------------------------------------- */
@@ -307,7 +310,7 @@ static void leave(struct supervisor *supervisor)
 static bool may_leave(const struct supervisor *supervisor)
 {
 	return supervisor->is_ready && manager_job() == MANAGER_JOB_RESTART &&
-	       store_is_large(supervisor) && keeper_settle() >= 0;
+	       room_is_kept(supervisor->config) && keeper_settle() >= 0;
 }
 
 /* ---- what wakes the loop ----------------------------------------------------------------- */
@@ -400,18 +403,6 @@ static int on_report(sd_event_source *source, uint64_t usec, void *user)
 	return again(source, supervisor->config->report.interval / NSEC_PER_USEC);
 }
 
-static void look_at_link(struct group *group)
-{
-	const struct place place = interfaces_place(group->interfaces, group->interface);
-	struct link_state link;
-	int r = socket_interface(&place, &link);
-
-	if (group->has_begun && (r == -ENODEV || (r == 0 && link.ifindex != group->link.ifindex)))
-		group_link(group, group->link.ifindex, LINK_IS_GONE);
-	else if (r == 0)
-		group_link(group, link.ifindex, link.is_up ? LINK_IS_UP : LINK_IS_DOWN);
-}
-
 static void on_link(
     void *user, const char *territory, const char *device, int ifindex, enum link_change change)
 {
@@ -423,7 +414,7 @@ static void on_link(
 		if (strcmp(territory, group->interface->namespace) != 0)
 			continue;
 		if (!device)
-			look_at_link(group);
+			group_look_at_link(group);
 		else if (strcmp(group->interface->device, INTERFACE_ANY) == 0)
 			continue; /* one is not all, even where it is called so */
 		else if (strcmp(device, group->interface->device) == 0)
@@ -584,6 +575,7 @@ int supervisor_run(const struct supervisor_seat *seat)
 	r = set_up_loop(&supervisor);
 	if (r >= 0)
 		r = set_up_groups(&supervisor, &step);
+	supervisor.has_begun = r >= 0;
 	if (r >= 0)
 		tell_ready(&supervisor);
 	if (r >= 0)

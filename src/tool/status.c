@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "ledger/ledger.h"
+#include "ledger/roster.h"
 #include "tool/sensors.h"
 #include "tool/verbs.h"
 
@@ -92,10 +93,15 @@ struct summary {
 
 static void print_json_interfaces(const struct ledger *ledger)
 {
+	const char *separator = "";
+
 	for (uint32_t i = 0; i < ledger_header(ledger)->interface_count; i++) {
 		const struct ledger_interface *interface = ledger_interface(ledger, i);
 
-		printf("%s{\"interface\":", i > 0 ? "," : "");
+		if (!roster_has(interface))
+			continue;
+		printf("%s{\"interface\":", separator);
+		separator = ",";
 		json_quote(stdout, interface->name);
 		printf(",\"state\":\"%s\",\"nic_dropped\":%" PRIu64 "}",
 		    ledger_state_name((enum ledger_state)atomic_load(&interface->state)),

@@ -62,6 +62,14 @@ static const char *const names[FAULT_COUNT_] = {
 	[FAULT_CHANGE_EMPTY] = "change_empty",
 	[FAULT_CHANGE_SETTLED] = "change_settled",
 	[FAULT_RENEWED] = "renewed",
+	[FAULT_ARRIVAL_PLANNED] = "arrival_planned",
+	[FAULT_TURNOVER_MEANT] = "turnover_meant",
+	[FAULT_ARRIVAL_ENTERED] = "arrival_entered",
+	[FAULT_ARRIVAL_BEGUN] = "arrival_begun",
+	[FAULT_REMOVAL_BEGUN] = "removal_begun",
+	[FAULT_REMOVAL_DRAINED] = "removal_drained",
+	[FAULT_REMOVAL_LEFT] = "removal_left",
+	[FAULT_REMOVAL_CLOSED] = "removal_closed",
 };
 
 /* Shared with every process forked later. */

@@ -3,7 +3,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "ledger/ledger.h"
+#include "ledger/roster.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -74,7 +74,7 @@ static void a_ledger_of_another_shape_is_not(void **state)
 {
 	static const struct ledger_shape_interface renamed[] = { { "eth0", 2 }, { "eth2", 1 } };
 	static const struct ledger_shape_interface shifted[] = { { "eth0", 1 }, { "eth1", 2 } };
-	struct ledger_shape others[8];
+	struct ledger_shape others[7];
 
 	(void)state;
 	leave_a_ledger();
@@ -83,11 +83,10 @@ static void a_ledger_of_another_shape_is_not(void **state)
 	others[0].sensor = "lan";
 	others[1].interfaces = renamed;
 	others[2].interfaces = shifted;
-	others[3].interface_count = 1;
-	others[4].output = "/srv/dmz";
-	others[5].ring.memory *= 2;
-	others[6].ring.retire_timeout_ns += 1;
-	others[7].terms.stage_size *= 2;
+	others[3].output = "/srv/dmz";
+	others[4].ring.memory *= 2;
+	others[5].ring.retire_timeout_ns += 1;
+	others[6].terms.stage_size *= 2;
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
 		struct ledger *ledger = NULL;
 		int r = ledger_adopt(&ledger, directory, &others[i]);
@@ -142,6 +141,132 @@ static void a_ledger_whose_workers_may_change_is(void **state)
 	interfaces[0].workers = 2;
 	shape.is_fixed = true;
 	assert_int_equal(ledger_adopt(&ledger, directory, &shape), -ESTALE);
+}
+
+/* ---- interfaces that come and go ---------------------------------------------------------- */
+
+/* Two, and two records for others. */
+static void leave_a_roster(struct ledger **ret_ledger)
+{
+	struct ledger_shape shape = left;
+
+	shape.spare_interfaces = 2;
+	shape.spare_slots = 4;
+	assert_int_equal(ledger_create(ret_ledger, directory, &shape), 0);
+}
+
+static void count_in(struct ledger *ledger, size_t slot, enum counter counter)
+{
+	struct ledger_commit commit = { 0 };
+
+	commit.counters.value[COUNTER_SEEN] = 5;
+	commit.counters.value[counter] = 5;
+	ledger_commit_write(ledger_worker(ledger, slot), &commit);
+}
+
+static int come(struct ledger *ledger, const char *name, size_t workers)
+{
+	int index = roster_plan(ledger, name, workers, &left.ring);
+
+	if (index >= 0)
+		roster_enter(ledger_interface(ledger, (size_t)index));
+	return index;
+}
+
+static void an_interface_comes_to_a_record_that_none_had(void **state)
+{
+	struct ledger *ledger = NULL, *again = NULL;
+
+	(void)state;
+	leave_a_roster(&ledger);
+	assert_int_equal(roster_find(ledger, "eth1"), 1);
+	assert_int_equal(roster_find(ledger, "eth2"), -ENOENT);
+	assert_int_equal(roster_find(ledger, ""), -ENOENT);
+	assert_int_equal(roster_plan(ledger, "eth2", 5, &left.ring), -ENOSPC);
+	assert_int_equal(roster_plan(ledger, "eth2", 3, &left.ring), 2);
+	/* Planned is not there, and not free either. */
+	assert_int_equal(roster_find(ledger, "eth2"), -ENOENT);
+	assert_int_equal(roster_plan(ledger, "eth3", 1, &left.ring), 3);
+	assert_int_equal(roster_plan(ledger, "eth4", 1, &left.ring), -ENOSPC);
+	assert_int_equal(ledger_interface(ledger, 2)->serving.first, 3);
+	assert_int_equal(ledger_interface(ledger, 2)->serving.count, 3);
+	assert_int_equal(ledger_slot(ledger, 5)->worker, 2);
+	assert_true(ledger_is_sound(ledger));
+	roster_enter(ledger_interface(ledger, 2));
+	assert_int_equal(roster_find(ledger, "eth2"), 2);
+	assert_int_equal(ledger_open(&again, directory), 0);
+	assert_true(ledger_is_sound(again));
+	ledger_close(again);
+	ledger_close(ledger);
+}
+
+/* What it counted before is its own for ever, and so is its record. */
+static void one_that_went_comes_back_to_its_own(void **state)
+{
+	struct ledger *ledger = NULL;
+	struct ledger_interface *record;
+
+	(void)state;
+	leave_a_roster(&ledger);
+	assert_int_equal(come(ledger, "eth2", 2), 2);
+	record = ledger_interface(ledger, 2);
+	count_in(ledger, record->serving.first, COUNTER_WRITTEN);
+	roster_leave(record);
+	ledger_free_run(ledger, &record->serving);
+	assert_true(ledger_is_sound(ledger));
+	assert_int_equal(come(ledger, "eth3", 1), 3);
+	assert_int_equal(come(ledger, "eth4", 1), -ENOSPC);
+	assert_int_equal(come(ledger, "eth2", 4), 2);
+	/* No socket's name is as one of before. */
+	assert_int_equal(atomic_load(&ledger_slot(ledger, record->serving.first)->generation), 2);
+	ledger_close(ledger);
+}
+
+static void a_ledger_without_an_interface_is_not_gone_on_with(void **state)
+{
+	struct ledger *ledger = NULL;
+
+	(void)state;
+	leave_a_roster(&ledger);
+	roster_leave(ledger_interface(ledger, 0));
+	assert_true(ledger_is_sound(ledger));
+	roster_leave(ledger_interface(ledger, 1));
+	assert_false(ledger_is_sound(ledger));
+	ledger_close(ledger);
+}
+
+/* Those that it has too many are drained beside the others. */
+static void a_ledger_with_room_for_the_others_is_gone_on_with(void **state)
+{
+	struct ledger_shape_interface wanted[] = { { "eth1", 1 }, { "eth2", 2 }, { "eth3", 4 },
+		{ "eth4", 1 } };
+	struct ledger_shape shape = left;
+	struct ledger *ledger = NULL;
+	struct ledger_interface *record;
+
+	(void)state;
+	leave_a_roster(&ledger);
+	shape.interfaces = wanted;
+	for (shape.interface_count = 1; shape.interface_count <= 3; shape.interface_count++)
+		assert_true(ledger_is_of_shape(ledger, &shape));
+	assert_false(ledger_is_of_shape(ledger, &shape));
+	wanted[2].workers = 5;
+	shape.interface_count = 3;
+	assert_false(ledger_is_of_shape(ledger, &shape));
+	wanted[2].workers = 4;
+	/* What a killed life had planned, or had drained and not put away, is in no one's way. */
+	assert_int_equal(roster_plan(ledger, "eth5", 4, &left.ring), 2);
+	assert_true(ledger_is_of_shape(ledger, &shape));
+	record = ledger_interface(ledger, 2);
+	count_in(ledger, record->serving.first, COUNTER_WRITTEN);
+	assert_false(ledger_is_of_shape(ledger, &shape));
+	wanted[1].name = "eth5";
+	assert_true(ledger_is_of_shape(ledger, &shape));
+	/* What is not yet written is. */
+	count_in(ledger, record->serving.first + 1, COUNTER_STAGED);
+	wanted[1].workers = 3;
+	assert_false(ledger_is_of_shape(ledger, &shape));
+	ledger_close(ledger);
 }
 
 /* ---- damage that no sum tells of ---------------------------------------------------------- */
@@ -341,6 +466,10 @@ int main(void)
 		ADOPTION_TEST(a_ledger_of_the_same_shape_is_gone_on_with),
 		ADOPTION_TEST(a_ledger_of_another_shape_is_not),
 		ADOPTION_TEST(a_ledger_whose_workers_may_change_is),
+		ADOPTION_TEST(an_interface_comes_to_a_record_that_none_had),
+		ADOPTION_TEST(one_that_went_comes_back_to_its_own),
+		ADOPTION_TEST(a_ledger_without_an_interface_is_not_gone_on_with),
+		ADOPTION_TEST(a_ledger_with_room_for_the_others_is_gone_on_with),
 		ADOPTION_TEST(a_ledger_of_damaged_runs_is_not_gone_on_with),
 		ADOPTION_TEST(a_ledger_amid_a_change_is_gone_on_with),
 		ADOPTION_TEST(runs_are_side_by_side_and_of_one_interface),

@@ -72,12 +72,24 @@ static void a_store_has_room_for_others_who_take_over(void **state)
 	assert_false(keeper_holds(UINT32_MAX, UINT64_C(1) << 31));
 }
 
+/* A store that holds less than what is there loses all the same, and holds nobody up. */
+static void those_who_come_need_room_beside_those_who_are_there(void **state)
+{
+	(void)state;
+	assert_true(keeper_has_room(6, 2, 4));
+	assert_false(keeper_has_room(6, 3, 4));
+	assert_false(keeper_has_room(4, 4, 1));
+	assert_true(keeper_has_room(3, 4, 1));
+	assert_true(keeper_has_room(0, 0, 4));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_is_read_from_the_right),
 		cmocka_unit_test(a_name_that_is_none_of_ours_is_refused),
 		cmocka_unit_test(a_store_has_room_for_others_who_take_over),
+		cmocka_unit_test(those_who_come_need_room_beside_those_who_are_there),
 	};
 
 	return RUN_TESTS(tests);
