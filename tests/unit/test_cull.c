@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "build.h"
 #include "storage/catalog.h"
 #include "storage/catalog_reader.h"
 #include "storage/compaction.h"
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { TREES = 1000, ENTRIES_MOST = 24 };
@@ -358,6 +360,79 @@ static void a_catalog_is_compacted_and_followed(void **state)
 	cull_end(&cull);
 }
 
+/* ---- many -------------------------------------------------------------------------------- */
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+static void finish_one(int number)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "day%d/%d.pcap", number / 1000, number);
+	if (number % 1000 == 0) {
+		char folder[16];
+
+		snprintf(folder, sizeof(folder), "day%d", number / 1000);
+		(void)mkdirat(directory, folder, 0750);
+	}
+	enter(name, make_file(directory, name), "mine", (uint64_t)(number + 1) * 100);
+}
+
+static int by_size(const void *a, const void *b)
+{
+	const uint64_t *left = a, *right = b;
+
+	return *left < *right ? -1 : *left > *right;
+}
+
+/*
+ * With all bounds and a hold, a file that is finished costs what is looked at for it, and one that
+ * goes.  CPU time: what else the machine does is none of it.
+ */
+static void one_among_many_is_cheap(void **state)
+{
+	enum { MANY = 100000, ROUNDS = 25, MOST_NS = 5000000 };
+	const struct hold hold = { .name = "a", .since_ns = 1000, .until_ns = 90000 };
+	struct cull_outcome outcome;
+	uint64_t costs[ROUNDS];
+	struct cull cull;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		finish_one(i);
+	assert_int_equal(holds_add(directory, &hold), 0);
+	cull_begin(&cull, directory, "mine");
+	cull.retain = (struct retain_config) {
+		.size = UINT64_MAX, .files = MANY, .age = UINT64_MAX, .free = 1
+	};
+	assert_int_equal(cull_look(&cull), 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t began;
+
+		finish_one(MANY + i);
+		began = cpu_ns();
+		assert_int_equal(cull_look(&cull), 0);
+		assert_int_equal(cull_step(&cull, &outcome), 1);
+		assert_true(outcome.was_removed);
+		assert_int_equal(cull_step(&cull, &outcome), 0);
+		costs[i] = cpu_ns() - began;
+		assert_int_equal(cull.stock.there, MANY);
+	}
+	cull_end(&cull);
+	qsort(costs, ROUNDS, sizeof(costs[0]), by_size);
+	print_message(
+	    "a rotation with retention, %d files: %lu us of CPU\n", MANY, costs[ROUNDS / 2] / 1000);
+#ifndef WITH_SANITIZERS
+	assert_true(costs[ROUNDS / 2] < MOST_NS);
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +444,8 @@ int main(void)
 		    what_a_hold_cannot_say_holds_everything, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
 		    a_catalog_is_compacted_and_followed, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+		    one_among_many_is_cheap, make_directory, remove_directory),
 	};
 
 	return RUN_TESTS(tests);
