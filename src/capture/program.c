@@ -86,7 +86,7 @@ static struct sock_filter bind_one(struct sock_filter one, size_t to_tail, uint3
 
 int program_narrow(struct program *ret_program, const struct program *program, uint32_t members)
 {
-	const struct sock_filter tail[] = {
+	const struct sock_filter tail[PROGRAM_TAIL] = {
 		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, members),
 		BPF_STMT(BPF_RET | BPF_A, 0),
 	};

@@ -16,6 +16,12 @@ struct program {
 	size_t count;
 };
 
+/*
+ * What a program may have: the kernel's own limit (BPF_MAXINSNS, 4096), but for what is put
+ * behind it by program_bind(), and once more by program_narrow().
+ */
+enum { PROGRAM_TAIL = 2, PROGRAM_MOST = BPF_MAXINSNS - 2 * PROGRAM_TAIL };
+
 /* Whether a mode (enum fanout_mode) is one of those that a program runs. */
 bool program_runs(unsigned int mode);
 

@@ -15,8 +15,8 @@
 enum { NUMBERS = 4, SIZE_MOST = 1 << 20 };
 
 struct text {
-	struct sock_filter all[BPF_MAXINSNS];
-	size_t lines[BPF_MAXINSNS]; /* where each stands */
+	struct sock_filter all[PROGRAM_MOST];
+	size_t lines[PROGRAM_MOST]; /* where each stands */
 	size_t count;
 	uint64_t announced; /* by the first number */
 	size_t line;
@@ -138,7 +138,7 @@ static const struct {
 /* Which words each instruction may find written, whichever way led to it. */
 static void check_memory(struct text *text)
 {
-	uint16_t written[BPF_MAXINSNS], now = 0;
+	uint16_t written[PROGRAM_MOST], now = 0;
 
 	memset(written, 0xff, sizeof(written));
 	for (size_t i = 0; i < text->count; i++) {
@@ -199,20 +199,22 @@ static int read_numbers(const char *at, uint64_t numbers[NUMBERS])
 static void begin(struct text *text, int count, const uint64_t *numbers)
 {
 	text->has_begun = true;
-	if (count == 1 && numbers[0] > 0 && numbers[0] <= BPF_MAXINSNS) {
+	if (count == 1 && numbers[0] > 0 && numbers[0] <= PROGRAM_MOST) {
 		text->announced = numbers[0];
 		return;
 	}
 	text->is_full = true;
 	fault(text, text->line,
-	    "does not begin with a number of instructions; 1 to 4096, as bpf_asm prints it");
+	    "does not begin with a number of instructions; 1 to 4092, as bpf_asm prints it");
 }
 
 static void add(struct text *text, int count, const uint64_t *numbers)
 {
-	if (text->count == BPF_MAXINSNS) {
+	if (text->count == PROGRAM_MOST) {
 		text->is_full = true;
-		fault(text, text->line, "is longer than the kernel takes; 4096 instructions");
+		fault(text, text->line,
+		    "is too long; 4092 instructions, since the kernel takes 4096 and some are "
+		    "added");
 		return;
 	}
 	if (count != NUMBERS || numbers[0] > UINT16_MAX || numbers[1] > UINT8_MAX ||

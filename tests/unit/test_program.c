@@ -77,7 +77,7 @@ static const struct {
 	{ "\n \n", "0: is empty" },
 	{ "hello\n", "1: does not begin with a number of instructions" },
 	{ "0\n", "1: does not begin" },
-	{ "4097\n", "1: does not begin" },
+	{ "4093\n", "1: does not begin" },
 	{ "6 0 0 1\n", "1: does not begin" },
 	{ "1\n6 0 0\n", "2: is no instruction; code jt jf k" },
 	{ "1\n6 0 0 1 1\n", "2: is no instruction" },
@@ -138,17 +138,21 @@ static void every_fault_is_told(void **state)
 static void one_that_is_too_long_is_told_once(void **state)
 {
 	static char text[6000 * 9];
-	size_t used = (size_t)sprintf(text, "4096\n");
+	size_t used = (size_t)sprintf(text, "4092\n");
 
 	(void)state;
 	for (int i = 0; i < 5000; i++)
 		used += (size_t)sprintf(text + used, "6 0 0 1\n");
 	assert_int_equal(read_text(text), -EINVAL);
 	assert_int_equal(told_count, 1);
-	assert_non_null(strstr(told, "4098: is longer than the kernel takes"));
-	text[5 + 4096 * 8] = 0;
+	assert_non_null(strstr(told, "4094: is too long; 4092 instructions"));
+	text[5 + 4092 * 8] = 0;
 	assert_int_equal(read_text(text), 0);
-	assert_int_equal(program.count, 4096);
+	assert_int_equal(program.count, 4092);
+	/* As long as it may be, all that is done to it later has room. */
+	assert_int_equal(program_bind(&program, 4), 0);
+	assert_int_equal(program_bind(&program, 3), 0);
+	assert_int_equal(program.count, BPF_MAXINSNS);
 }
 
 static void bytes_that_are_no_text_are_told(void **state)
