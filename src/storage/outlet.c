@@ -360,6 +360,24 @@ static void absorb_statistics(struct outlet *outlet)
 	ledger_statistics_clear(outlet->seat.record, &outlet->books);
 }
 
+/* The closing file was finished and told of; only the commit that says so is missing. */
+static bool was_told(const struct outlet *outlet)
+{
+	return ledger_finished_last(outlet->seat.record) ==
+	       outlet->books.counters.value[COUNTER_FILES] + 1;
+}
+
+/* It had its name, and was removed since: by retention, or by people. */
+static void take_as_finished(struct outlet *outlet)
+{
+	struct ledger_commit *books = &outlet->books;
+
+	books_flush(books, books->closing.end);
+	books->filled = books->closing.end;
+	books->counters.value[COUNTER_FILES]++;
+	forget(outlet);
+}
+
 static void resume(struct outlet *outlet)
 {
 	struct ledger_commit *books = &outlet->books;
@@ -385,6 +403,10 @@ static void resume(struct outlet *outlet)
 	(void)leave_storage(outlet, r);
 	if (r == -ENOENT && was_closing && segment->packets == 0) {
 		forget(outlet); /* it was removed as it should be */
+		return;
+	}
+	if (r == -ENOENT && was_closing && was_told(outlet)) {
+		take_as_finished(outlet);
 		return;
 	}
 	if (r < 0) {
