@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 enum { LINE_LENGTH = 8192, TAIL_LENGTH = 256 * 1024, NAME_LENGTH = 64 };
+enum { TRIES = 20, TRY_AGAIN_MS = 10 };
 static const char catalog_name[] = "catalog.jsonl";
 
 static void put_pair(FILE *line, const char *name, const char *value)
@@ -81,7 +83,8 @@ static int open_in_use(int directory, int flags)
 
 	if (fd < 0)
 		return -errno;
-	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+	/* Where a file system knows no locks, nobody else compacts, either. */
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return -EAGAIN;
 	/* It was, between the two calls. */
 	if (fstat(fd, &status) < 0 ||
@@ -89,6 +92,18 @@ static int open_in_use(int directory, int flags)
 	    status.st_ino != named.st_ino)
 		return -EAGAIN;
 	return TAKE_FD(fd);
+}
+
+/* The same, where it is worth to wait for somebody a little. */
+static int open_in_use_soon(int directory, int flags)
+{
+	int fd = open_in_use(directory, flags);
+
+	for (int tries = 0; fd == -EAGAIN && tries < TRIES; tries++) {
+		(void)poll(NULL, 0, TRY_AGAIN_MS);
+		fd = open_in_use(directory, flags);
+	}
+	return fd;
 }
 
 /* ---- what waits ------------------------------------------------------------------------- */
@@ -237,7 +252,7 @@ bool catalog_has(const struct catalog *catalog, const char *file, uint64_t inode
 /* The last line was on its way when they ended; one of somebody's own may lack its end alone. */
 static void mend_end(int directory)
 {
-	CLEANUP(close_at) int fd = open_in_use(directory, O_RDWR);
+	CLEANUP(close_at) int fd = open_in_use_soon(directory, O_RDWR);
 	CLEANUP(free_at) char *tail = read_tail(directory);
 	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 	size_t length = tail ? strlen(tail) : 0;

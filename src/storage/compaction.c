@@ -81,13 +81,27 @@ static int open_from(struct compaction *compaction)
 	return 0;
 }
 
+/*
+ * Whoever has it locked compacts: two sensors may have one directory.  One that was killed left it,
+ * for the next to begin anew.
+ */
 static int open_to(struct compaction *compaction)
 {
-	CLEANUP(close_at) int fd = -1;
+	CLEANUP(close_at)
+	int fd =
+	    openat(compaction->directory, half, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	struct stat status, named;
 
-	(void)unlinkat(compaction->directory, half, 0);
-	fd = openat(compaction->directory, half, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -EAGAIN;
+	/* Another may have renamed it, or given it up, before the lock was ours. */
+	if (fstat(fd, &status) < 0 ||
+	    fstatat(compaction->directory, half, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    status.st_ino != named.st_ino || !S_ISREG(status.st_mode))
+		return -EAGAIN;
+	if (ftruncate(fd, 0) < 0)
 		return -errno;
 	compaction->to = fdopen(fd, "w");
 	if (!compaction->to)
