@@ -23,6 +23,7 @@ static const char *const names[MESSAGE_COUNT_] = {
 	[MESSAGE_REPAIRED] = "repaired",
 	[MESSAGE_REMOVED] = "removed",
 	[MESSAGE_LEFT] = "left",
+	[MESSAGE_HEARD] = "heard",
 	[MESSAGE_EXPIRED] = "expired",
 	[MESSAGE_SHORT] = "short",
 	[MESSAGE_ENOUGH] = "enough",

@@ -38,6 +38,7 @@ enum message_kind {
 			    * value: its worker's number; no inode: not for the catalog */
 	MESSAGE_REMOVED,   /* file.name: had no packet; text: what it was */
 	MESSAGE_LEFT,      /* file.name, text: cannot be finished, and why */
+	MESSAGE_HEARD,     /* what it was told to curate by */
 	MESSAGE_EXPIRED,   /* file.name, file.bytes: removed by retention; text: by which bound */
 	MESSAGE_SHORT,     /* text: a bound of retention cannot be kept, and why */
 	MESSAGE_ENOUGH,    /* they are kept again */

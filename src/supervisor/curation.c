@@ -9,6 +9,8 @@
 #include "supervisor/journal.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -17,6 +19,11 @@
 static const uint64_t again_ns = 5 * NSEC_PER_SEC;
 /* Of what is open, less is no news: it looks by itself, too. */
 static const uint64_t open_unit = UINT64_C(16) << 20;
+
+/* It answers between two files, and the longest that it is in one call of a disk at work is less.
+ */
+static const uint64_t hang_ns = 120 * NSEC_PER_SEC;
+enum { REAP_TRIES = 50, REAP_WAIT_MS = 2 };
 
 /* ---- what it is to go by ----------------------------------------------------------------- */
 
@@ -64,38 +71,49 @@ static bool is_wanted(const struct curation *curation)
 
 /* ---- what it says ------------------------------------------------------------------------ */
 
-static void on_expired(const struct message *message)
+static void on_heard(struct curation *curation, const struct message *message)
+{
+	(void)message;
+	curation->told_ns = 0;
+}
+
+static void on_expired(struct curation *curation, const struct message *message)
 {
 	const struct journal_about about = {
 		.file = message->file.name,
 		.bytes = &message->file.bytes,
 	};
 
+	(void)curation;
 	journal_event(EVENT_FILE_EXPIRED, &about, "%s: removed by retention (output.retain.%s)",
 	    message->file.name, message->text);
 }
 
-static void on_short(const struct message *message)
+static void on_short(struct curation *curation, const struct message *message)
 {
 	const struct journal_about about = { 0 };
 
+	(void)curation;
 	journal_event(EVENT_RETENTION_SHORT, &about, "%s", message->text);
 }
 
-static void on_enough(const struct message *message)
+static void on_enough(struct curation *curation, const struct message *message)
 {
+	(void)curation;
 	(void)message;
 	log_line(LOG_NOTICE, "every bound of output.retain is kept again");
 }
 
-static void on_failed(const struct message *message)
+static void on_failed(struct curation *curation, const struct message *message)
 {
+	(void)curation;
 	log_line(LOG_ERR, "cannot remove finished files as output.retain says: %s", message->text);
 }
 
 static int hear_out(struct curation *curation)
 {
-	static void (*const handlers[MESSAGE_COUNT_])(const struct message *) = {
+	static void (*const handlers[MESSAGE_COUNT_])(struct curation *, const struct message *) = {
+		[MESSAGE_HEARD] = on_heard,
 		[MESSAGE_EXPIRED] = on_expired,
 		[MESSAGE_SHORT] = on_short,
 		[MESSAGE_ENOUGH] = on_enough,
@@ -106,7 +124,7 @@ static int hear_out(struct curation *curation)
 
 	while ((r = channel_receive(curation->channel, &message)) > 0)
 		if (message.kind < MESSAGE_COUNT_ && handlers[message.kind])
-			handlers[message.kind](&message);
+			handlers[message.kind](curation, &message);
 	return r;
 }
 
@@ -122,7 +140,9 @@ static int on_channel(sd_event_source *source, int fd, uint32_t events, void *us
 static void forget_child(struct curation *curation)
 {
 	curation->pid = 0;
+	curation->is_dismissed = false;
 	curation->told = (struct message) { 0 };
+	curation->told_ns = 0;
 	curation->channel_source = sd_event_source_disable_unref(curation->channel_source);
 	curation->end_source = sd_event_source_disable_unref(curation->end_source);
 	close_at(&curation->channel);
@@ -136,8 +156,10 @@ static int on_end(sd_event_source *source, const siginfo_t *how, void *user)
 	(void)source;
 	(void)hear_out(curation);
 	child_describe_end(how, sentence, sizeof(sentence));
-	log_line(LOG_ERR, "the process that removes finished files was %s; it is started again",
-	    sentence);
+	if (!curation->is_dismissed)
+		log_line(LOG_ERR,
+		    "the process that removes finished files was %s; it is started again",
+		    sentence);
 	forget_child(curation);
 	return 0;
 }
@@ -175,6 +197,28 @@ static int start(struct curation *curation)
 	return r;
 }
 
+/* Its end is heard of like any other: it may be in a call of the disk, and that is not waited for.
+ */
+static void dismiss(struct curation *curation)
+{
+	if (curation->pid <= 0 || curation->is_dismissed)
+		return;
+	curation->is_dismissed = true;
+	(void)kill(curation->pid, SIGKILL);
+}
+
+static void end_child(struct curation *curation)
+{
+	pid_t pid = curation->pid;
+
+	dismiss(curation);
+	if (pid > 0)
+		(void)hear_out(curation);
+	forget_child(curation);
+	for (int i = 0; pid > 0 && i < REAP_TRIES && waitpid(pid, NULL, WNOHANG) == 0; i++)
+		(void)poll(NULL, 0, REAP_WAIT_MS);
+}
+
 static void begin(struct curation *curation)
 {
 	uint64_t now = clock_monotonic_ns();
@@ -186,7 +230,7 @@ static void begin(struct curation *curation)
 	r = start(curation);
 	if (r < 0) {
 		(void)log_failure(r, "cannot start the process that removes finished files");
-		curation_close(curation);
+		end_child(curation);
 	}
 }
 
@@ -197,48 +241,60 @@ static void tell_unsure(struct curation *curation, bool knows_time)
 	if (is_unsure && !curation->told_unsure)
 		log_line(LOG_NOTICE,
 		    "nothing is removed by output.retain.age as long as nobody keeps the system's "
-		    "clock right (adjtimex says so), and for an hour after it was set");
+		    "clock right (adjtimex says so), and for an hour after it was set, or the "
+		    "sensor began");
 	curation->told_unsure = is_unsure;
 }
 
-void curation_look(struct curation *curation, bool knows_time)
+/* Told of once, as it is dismissed once. */
+static void check_answer(struct curation *curation, uint64_t now_ns)
+{
+	if (now_ns - curation->told_ns < hang_ns)
+		return;
+	log_line(LOG_ERR,
+	    "the process that removes finished files has not answered for %" PRIu64
+	    " s: it is killed, and another is started once it has ended",
+	    hang_ns / NSEC_PER_SEC);
+	dismiss(curation);
+}
+
+static void tell_plan(struct curation *curation, bool knows_time, uint64_t now_ns)
 {
 	struct message plan;
 
-	tell_unsure(curation, knows_time);
-	if (!is_wanted(curation)) {
-		curation_close(curation);
-		return;
-	}
-	if (curation->pid <= 0)
-		begin(curation);
-	if (curation->pid <= 0)
-		return;
 	make_plan(curation, knows_time, &plan);
 	if (memcmp(&plan, &curation->told, sizeof(plan)) == 0 ||
 	    channel_send(curation->channel, &plan) < 0)
 		return;
 	memcpy(&curation->told, &plan, sizeof(plan));
+	curation->told_ns = now_ns;
 }
 
-void curation_close(struct curation *curation)
+void curation_look(struct curation *curation, bool knows_time)
 {
-	pid_t pid = curation->pid;
+	uint64_t now = clock_monotonic_ns();
 
-	if (pid > 0) {
-		(void)kill(pid, SIGKILL);
-		(void)hear_out(curation);
+	tell_unsure(curation, knows_time);
+	if (!is_wanted(curation)) {
+		dismiss(curation);
+		return;
 	}
-	forget_child(curation);
-	if (pid > 0)
-		(void)waitpid(pid, NULL, 0);
+	if (curation->pid <= 0)
+		begin(curation);
+	if (curation->pid <= 0 || curation->is_dismissed)
+		return;
+	/* One at a time, so that the channel always has room. */
+	if (curation->told_ns > 0)
+		check_answer(curation, now);
+	else
+		tell_plan(curation, knows_time, now);
 }
 
 void curation_end(struct curation *curation)
 {
 	int r;
 
-	curation_close(curation);
+	end_child(curation);
 	/* Which was perhaps just compacting it. */
 	r = catalog_catch_up(&curation->premises->catalog);
 	if (r < 0)

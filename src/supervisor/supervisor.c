@@ -379,7 +379,8 @@ static int on_check(sd_event_source *source, uint64_t usec, void *user)
 	if (now_ns - supervisor->checked_ns < 2 * check_interval_us * NSEC_PER_USEC)
 		crew_check(&supervisor->crew, now_ns);
 	supervisor->checked_ns = now_ns;
-	orphans_reap(supervisor->premises.ledger, supervisor->premises.legacy);
+	orphans_reap(
+	    supervisor->premises.ledger, supervisor->premises.legacy, &supervisor->curation);
 	clock_watch_look(&supervisor->clock);
 	supervisor->curation.event = supervisor->event;
 	interfaces_check(supervisor->interfaces);

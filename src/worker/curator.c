@@ -63,9 +63,12 @@ static int hear(struct curator *curator)
 	struct message message;
 	int r;
 
-	while ((r = channel_receive(curator->heritage->channel, &message)) > 0)
-		if (message.kind == MESSAGE_CURATE)
-			take_plan(curator, &message);
+	while ((r = channel_receive(curator->heritage->channel, &message)) > 0) {
+		if (message.kind != MESSAGE_CURATE)
+			continue;
+		take_plan(curator, &message);
+		say(curator, &(const struct message) { .kind = MESSAGE_HEARD });
+	}
 	return r;
 }
 
@@ -126,11 +129,14 @@ static int remove_what_is_old(struct curator *curator)
 	struct cull_outcome outcome;
 	int r;
 
-	while ((r = cull_step(&curator->cull, &outcome)) > 0)
+	while ((r = cull_step(&curator->cull, &outcome)) > 0) {
 		if (outcome.was_removed)
 			tell_removed(curator, &outcome);
 		else if (outcome.error < 0)
 			tell_failed(curator, outcome.file->file, outcome.error);
+		/* There may be many, and the supervisor takes one that is silent for hung. */
+		(void)hear(curator);
+	}
 	if (r == 0)
 		tell_state(curator, &outcome);
 	return r;
