@@ -28,7 +28,9 @@ bool clock_is_synchronised(void);
 /* As a test has set it, for its own daemon alone (tests/support/set_clock.c). */
 uint64_t clock_as_set(uint64_t utc_ns);
 bool clock_as_kept(bool is_kept);
+uint64_t clock_doubt_as_set(uint64_t ns);
 #else
+#define clock_doubt_as_set(ns) (ns)
 #define clock_as_kept(is_kept) (is_kept)
 #define clock_as_set(utc_ns) (utc_ns)
 #endif

@@ -56,7 +56,8 @@ static struct retention_facts facts_of(
 	facts.files = cull->stock.there;
 	facts.bytes = cull->stock.bytes;
 	facts.open_bytes = open_bytes(cull);
-	facts.oldest_ns = oldest ? oldest->last_ns : UINT64_MAX;
+	/* Stamps may be of a clock that counts from its own beginning. */
+	facts.oldest_ns = oldest ? MOST(oldest->last_ns, oldest->closed_ns) : UINT64_MAX;
 	facts.now_ns = clock_utc_ns();
 	facts.disk_free += cull->removed;
 	if (cull->retain.free > 0)
@@ -74,6 +75,8 @@ static int step(struct cull *cull, const struct holds *holds, struct cull_outcom
 	outcome->bound = retention_broken(&cull->retain, &facts);
 	outcome->is_held = holds->count > 0;
 	outcome->is_unsure = holds->is_unsure;
+	if (outcome->bound == RETENTION_FREE)
+		file = stock_freeing(&cull->stock, holds);
 	if (outcome->bound == RETENTION_KEPT || !file)
 		return 0;
 	r = removal_run(cull->directory, file->file, file->inode);

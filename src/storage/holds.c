@@ -125,9 +125,14 @@ int holds_read(struct holds *ret_holds, int directory)
 		close(fd);
 		return r;
 	}
-	errno = 0;
-	while (r == 0 && (entry = readdir(stream)))
-		r = add(&holds, fd, entry->d_name);
+	for (;;) {
+		errno = 0;
+		entry = readdir(stream);
+		if (!entry)
+			r = -errno;
+		if (!entry || (r = add(&holds, fd, entry->d_name)) < 0)
+			break;
+	}
 	closedir(stream);
 	if (r < 0) {
 		holds_release(&holds);

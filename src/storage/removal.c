@@ -92,6 +92,7 @@ static void remove_empty(const struct way *way)
 			return;
 }
 
+/* 1: it has another name, too. */
 static int check_at(const struct way *way, dev_t device, uint64_t inode)
 {
 	int directory = way->fds[way->depth - 1];
@@ -104,7 +105,7 @@ static int check_at(const struct way *way, dev_t device, uint64_t inode)
 		return -errno;
 	if (!S_ISREG(status.st_mode) || status.st_ino != inode || status.st_dev != device)
 		return -ESTALE;
-	return 0;
+	return status.st_nlink > 1;
 }
 
 static int find(struct way *way, const char *file, uint64_t inode)
@@ -132,6 +133,8 @@ int removal_run(int directory, const char *file, uint64_t inode)
 	struct way way = { .fds = { directory } };
 	int r = find(&way, file, inode);
 
+	if (r > 0)
+		r = 0;
 	if (r == 0 && unlinkat(way.fds[way.depth - 1], way.names[way.depth - 1], 0) < 0)
 		r = -errno;
 	if (r == 0)

@@ -13,5 +13,8 @@
  */
 int removal_run(int directory, const char *file, uint64_t inode);
 
-/* Whether it would be removed: 0, or what removal_run() would return.  Removes nothing. */
+/*
+ * Whether it would be removed: 0, 1 where that would free nothing, as it has another name, too, or
+ * what removal_run() would return.  Removes nothing.
+ */
 int removal_check(int directory, const char *file, uint64_t inode);

@@ -24,9 +24,10 @@ struct retention_facts {
 	uint64_t open_files;   /* one for each worker */
 	uint64_t open_bytes;   /* what one of them may come to, by what is known */
 	uint64_t open_now;     /* what they hold together already */
-	uint64_t oldest_ns;    /* the last stamp of the file that would go, since the epoch */
-	uint64_t now_ns;       /* since the epoch */
-	bool knows_time;       /* the clock is right, and was not set within an hour */
+	uint64_t
+	    oldest_ns;   /* since when the file that would go has had no packet, since the epoch */
+	uint64_t now_ns; /* since the epoch */
+	bool knows_time; /* the clock is right, and was not set within an hour */
 	uint64_t disk_bytes, disk_free; /* of the file system: f_blocks and f_bavail, in bytes */
 };
 

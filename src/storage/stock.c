@@ -6,6 +6,7 @@
 #include "storage/removal.h"
 
 #include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,10 +18,28 @@ void stock_begin(struct stock *stock, int directory, const char *sensor)
 	*stock = (struct stock) { .directory = directory, .sensor = sensor };
 }
 
+static int by_name(const void *a, const void *b)
+{
+	const struct stock_file *left = a, *right = b;
+
+	if (left->inode != right->inode)
+		return left->inode < right->inode ? -1 : 1;
+	return strcmp(left->file, right->file);
+}
+
+/* The tree holds none of its own. */
+static void keep_node(void *node)
+{
+	(void)node;
+}
+
 static void empty(struct stock *stock)
 {
-	for (size_t i = 0; i < stock->count; i++)
-		free(stock->files[i].file);
+	tdestroy(stock->names, keep_node);
+	for (size_t i = 0; i < stock->count; i++) {
+		free(stock->files[i]->file);
+		free(stock->files[i]);
+	}
 	free(stock->files);
 	stock_begin(stock, stock->directory, stock->sensor);
 }
@@ -33,7 +52,7 @@ void stock_release(struct stock *stock)
 static int make_room(struct stock *stock)
 {
 	size_t room = stock->room ? 2 * stock->room : ROOM_FIRST;
-	struct stock_file *files;
+	struct stock_file **files;
 
 	if (stock->count < stock->room)
 		return 0;
@@ -46,42 +65,69 @@ static int make_room(struct stock *stock)
 }
 
 /* What cannot be looked at is not known to be gone. */
-static bool is_there(const struct stock *stock, const struct stock_file *file, const char *name)
+static bool is_there(const struct stock *stock, uint64_t inode, const char *name)
 {
-	int r = removal_check(stock->directory, name, file->inode);
+	int r = removal_check(stock->directory, name, inode);
 
 	return r != -ENOENT && r != -ESTALE;
 }
 
-/* Lines come about in order: the place of one is near the end. */
-static int add(struct stock *stock, const struct catalog_line *line)
+static struct stock_file *make(const struct catalog_line *line)
 {
-	struct stock_file file = {
+	struct stock_file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return NULL;
+	*file = (struct stock_file) {
+		.file = strdup(line->file),
 		.inode = line->inode,
 		.bytes = line->bytes,
 		.first_ns = line->first_ns,
 		.last_ns = line->last_ns,
+		.closed_ns = line->closed_ns,
 	};
-	size_t at = stock->count;
-	int r;
+	if (!file->file) {
+		free(file);
+		return NULL;
+	}
+	return file;
+}
 
-	/* Removed since, by whoever. */
-	if (!is_there(stock, &file, line->file))
-		return 0;
-	r = make_room(stock);
-	if (r < 0)
-		return r;
-	file.file = strdup(line->file);
-	if (!file.file)
-		return -ENOMEM;
-	while (at > stock->first && stock->files[at - 1].last_ns > file.last_ns)
+/* Lines come about in order: the place of one is near the end. */
+static void put(struct stock *stock, struct stock_file *file)
+{
+	size_t at = stock->count;
+
+	while (at > stock->first && stock->files[at - 1]->last_ns > file->last_ns)
 		at--;
 	memmove(
 	    &stock->files[at + 1], &stock->files[at], (stock->count - at) * sizeof(*stock->files));
 	stock->files[at] = file;
 	stock->count++;
 	stock->there++;
-	stock->bytes += file.bytes;
+	stock->bytes += file->bytes;
+}
+
+static int add(struct stock *stock, const struct catalog_line *line)
+{
+	struct stock_file *file, **named;
+	int r = make_room(stock);
+
+	if (r < 0)
+		return r;
+	/* Removed since, by whoever. */
+	if (!is_there(stock, line->inode, line->file))
+		return 0;
+	file = make(line);
+	if (!file)
+		return -ENOMEM;
+	named = tsearch(file, &stock->names, by_name);
+	put(stock, file);
+	/* An earlier file had both: what is there is this one. */
+	if (named && *named != file) {
+		stock_forget(stock, *named);
+		*named = file;
+	}
 	return 0;
 }
 
@@ -106,10 +152,12 @@ int stock_follow(struct stock *stock)
 	}
 	stock->inode = reader.inode;
 	while ((r = catalog_reader_next(&reader, &line)) > 0) {
-		r = strcmp(line.sensor, stock->sensor) == 0 ? add(stock, &line) : 0;
-		if (r < 0)
-			break;
-		stock->lines++;
+		if (strcmp(line.sensor, stock->sensor) == 0) {
+			r = add(stock, &line);
+			if (r < 0)
+				break;
+			stock->lines++;
+		}
 		stock->place = reader.place;
 	}
 	/* Behind what is none of ours at the end, too. */
@@ -126,21 +174,37 @@ void stock_check(struct stock *stock)
 
 		if (stock->checked < stock->first || stock->checked >= stock->count)
 			stock->checked = stock->first;
-		file = &stock->files[stock->checked++];
-		if (!file->is_gone && !is_there(stock, file, file->file))
+		file = stock->files[stock->checked++];
+		if (!file->is_gone && !is_there(stock, file->inode, file->file))
 			stock_forget(stock, file);
 	}
 }
 
+static bool may_go(const struct stock_file *file, const struct holds *holds)
+{
+	return !file->is_gone && !file->is_stuck &&
+	       !holds_cover(holds, file->first_ns, file->last_ns);
+}
+
 struct stock_file *stock_oldest(struct stock *stock, const struct holds *holds)
 {
-	while (stock->first < stock->count && stock->files[stock->first].is_gone)
+	while (stock->first < stock->count && stock->files[stock->first]->is_gone)
 		stock->first++;
-	for (size_t i = stock->first; i < stock->count; i++) {
-		struct stock_file *file = &stock->files[i];
+	for (size_t i = stock->first; i < stock->count; i++)
+		if (may_go(stock->files[i], holds))
+			return stock->files[i];
+	return NULL;
+}
 
-		if (!file->is_gone && !file->is_stuck &&
-		    !holds_cover(holds, file->first_ns, file->last_ns))
+struct stock_file *stock_freeing(struct stock *stock, const struct holds *holds)
+{
+	for (size_t i = stock->first; i < stock->count; i++) {
+		struct stock_file *file = stock->files[i];
+
+		if (!may_go(file, holds))
+			continue;
+		file->is_linked = removal_check(stock->directory, file->file, file->inode) > 0;
+		if (!file->is_linked)
 			return file;
 	}
 	return NULL;
@@ -148,16 +212,11 @@ struct stock_file *stock_oldest(struct stock *stock, const struct holds *holds)
 
 uint64_t stock_free_bytes(const struct stock *stock, const struct holds *holds)
 {
-	uint64_t bytes = stock->bytes;
+	uint64_t bytes = 0;
 
-	if (holds->count == 0)
-		return holds->is_unsure ? 0 : bytes;
-	for (size_t i = stock->first; i < stock->count; i++) {
-		const struct stock_file *file = &stock->files[i];
-
-		if (!file->is_gone && holds_cover(holds, file->first_ns, file->last_ns))
-			bytes -= file->bytes;
-	}
+	for (size_t i = stock->first; i < stock->count; i++)
+		if (may_go(stock->files[i], holds) && !stock->files[i]->is_linked)
+			bytes += stock->files[i]->bytes;
 	return bytes;
 }
 
@@ -166,7 +225,7 @@ uint64_t stock_largest(const struct stock *stock)
 	uint64_t largest = 0;
 
 	for (size_t i = stock->count; i > stock->first && stock->count - i < RECENT; i--)
-		largest = MOST(largest, stock->files[i - 1].bytes);
+		largest = MOST(largest, stock->files[i - 1]->bytes);
 	return largest;
 }
 

@@ -11,9 +11,10 @@
 struct stock_file {
 	char *file; /* relative to the output directory */
 	uint64_t inode, bytes;
-	uint64_t first_ns, last_ns; /* since the epoch */
-	bool is_gone;               /* removed, or not to be found */
-	bool is_stuck;              /* cannot be removed: passed over like one that is held */
+	uint64_t first_ns, last_ns, closed_ns; /* since the epoch */
+	bool is_gone;                          /* removed, or not to be found */
+	bool is_linked; /* has another name, too: to remove it frees nothing */
+	bool is_stuck;  /* cannot be removed: passed over like one that is held */
 };
 
 /*
@@ -23,7 +24,9 @@ struct stock_file {
 struct stock {
 	int directory; /* the caller's */
 	const char *sensor;
-	struct stock_file *files;
+	struct stock_file **files;
+	void
+	    *names; /* tree of tsearch(3), by name and inode: both may come again after a removal */
 	size_t count, room;
 	size_t first;   /* before it all are gone */
 	size_t checked; /* up to here it was looked last whether they are there */
@@ -31,7 +34,7 @@ struct stock {
 	uint64_t bytes; /* and their bytes */
 	uint64_t inode; /* of the catalog, */
 	uint64_t place; /* up to where it was read, */
-	uint64_t lines; /* and how many lines that were, anybody's */
+	uint64_t lines; /* and how many of its own that were */
 };
 
 void stock_begin(struct stock *stock, int directory, const char *sensor);
@@ -45,7 +48,10 @@ void stock_check(struct stock *stock);
 /* The oldest file that is not held, or NULL. */
 struct stock_file *stock_oldest(struct stock *stock, const struct holds *holds);
 
-/* The bytes of those that are not held. */
+/* The same, of those whose removal frees something. */
+struct stock_file *stock_freeing(struct stock *stock, const struct holds *holds);
+
+/* The bytes of those that may go, and free something. */
 uint64_t stock_free_bytes(const struct stock *stock, const struct holds *holds);
 
 /* It is removed, or was not there. */

@@ -37,9 +37,10 @@ void clock_watch_look(struct clock_watch *watch)
 		.cause = "clock_step",
 	};
 
+	if (watch->stepped_ns == 0 || step_ns != 0)
+		watch->stepped_ns = before_ns;
 	if (step_ns == 0)
 		return;
-	watch->stepped_ns = before_ns;
 	clock_text(from, utc_ns - (uint64_t)step_ns);
 	clock_text(until, utc_ns);
 	journal_event(EVENT_CLOCK_STEP, &about,
@@ -49,6 +50,6 @@ void clock_watch_look(struct clock_watch *watch)
 
 bool clock_watch_is_sure(const struct clock_watch *watch)
 {
-	return clock_is_synchronised() &&
-	       (watch->stepped_ns == 0 || clock_monotonic_ns() - watch->stepped_ns >= unsure_ns);
+	return clock_is_synchronised() && watch->stepped_ns > 0 &&
+	       clock_monotonic_ns() - watch->stepped_ns >= clock_doubt_as_set(unsure_ns);
 }

@@ -12,7 +12,7 @@
 struct clock_watch {
 	int64_t ahead_ns; /* of the monotonic clock, at the last look */
 	bool has_begun;
-	uint64_t stepped_ns; /* monotonic, of the last step; 0: none */
+	uint64_t stepped_ns; /* monotonic, of the last step, or of the first look */
 };
 
 /*
@@ -28,6 +28,7 @@ void clock_watch_look(struct clock_watch *watch);
 
 /*
  * Whether files may be judged by their age: the clock is kept right by somebody, and was not set
- * within an hour.
+ * within an hour.  For as long nothing is known after the first look: an earlier life may have seen
+ * it set, or nobody.
  */
 bool clock_watch_is_sure(const struct clock_watch *watch);

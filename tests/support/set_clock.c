@@ -2,7 +2,8 @@
 /*
  * The system's clock, as a test sets it for its own daemon alone: FANCAP_CLOCK names a file of
  * eight bytes in the daemon's environment, by how many nanoseconds it is ahead of this machine's.
- * The kernel's stamps of packets are as ever.  Such a clock is one that somebody keeps right.
+ * The kernel's stamps of packets are as ever.  Such a clock is one that somebody keeps right,
+ * and that is in doubt for four seconds, not an hour, after it was set.
  */
 #include "base/clock.h"
 
@@ -34,6 +35,11 @@ __attribute__((constructor)) static void map_clock(void)
 bool clock_as_kept(bool is_kept)
 {
 	return ahead_ns || is_kept;
+}
+
+uint64_t clock_doubt_as_set(uint64_t ns)
+{
+	return ahead_ns ? 4 * NSEC_PER_SEC : ns;
 }
 
 uint64_t clock_as_set(uint64_t utc_ns)

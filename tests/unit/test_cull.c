@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -313,6 +314,63 @@ static void what_a_hold_cannot_say_holds_everything(void **state)
 	assert_int_equal(holds_remove(directory, "../../b"), -ENOENT);
 }
 
+/* To remove what has another name, too, frees nothing. */
+static void what_is_linked_elsewhere_does_not_go_for_room(void **state)
+{
+	struct cull_outcome outcome;
+	struct cull cull;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "%d.pcap", i);
+		enter(name, make_file(directory, name), "mine", (uint64_t)(i + 1) * 100);
+	}
+	assert_int_equal(linkat(directory, "0.pcap", outside, "copy", 0), 0);
+	cull_begin(&cull, directory, "mine");
+	/* Nearer than all of ours can bring it: over the oldest, as the open files need it. */
+	cull.retain.free = 10000;
+	cull.facts.open_files = 1;
+	assert_int_equal(cull_look(&cull), 0);
+	cull.facts.disk_free = 0;
+	assert_int_equal(cull_step(&cull, &outcome), 1);
+	assert_true(outcome.was_removed && outcome.is_out_of_reach);
+	assert_string_equal(outcome.file->file, "1.pcap");
+	cull.facts.disk_free = 0;
+	cull.removed = 0;
+	assert_int_equal(cull_step(&cull, &outcome), 1);
+	assert_string_equal(outcome.file->file, "2.pcap");
+	cull.removed = 0;
+	assert_int_equal(cull_step(&cull, &outcome), 0);
+	assert_true(inode_of(directory, "0.pcap") > 0);
+	/* Another bound asks for no room. */
+	cull.retain = (struct retain_config) { .files = 1 };
+	assert_int_equal(cull_step(&cull, &outcome), 1);
+	assert_string_equal(outcome.file->file, "0.pcap");
+	cull_end(&cull);
+}
+
+/* A name is free once its file is gone, and so is the inode. */
+static void a_name_that_comes_again_is_one_file(void **state)
+{
+	uint64_t inode = make_file(directory, "0.pcap");
+	struct cull cull;
+
+	(void)state;
+	enter("0.pcap", inode, "mine", 100);
+	enter("0.pcap", inode, "mine", 200);
+	cull_begin(&cull, directory, "mine");
+	assert_int_equal(cull_look(&cull), 0);
+	assert_int_equal(cull.stock.there, 1);
+	assert_int_equal(cull.stock.bytes, 10);
+	assert_int_equal(stock_oldest(&cull.stock, &(struct holds) { 0 })->last_ns, 205);
+	enter("0.pcap", inode, "mine", 300);
+	assert_int_equal(cull_look(&cull), 0);
+	assert_int_equal(cull.stock.there, 1);
+	cull_end(&cull);
+}
+
 static uint64_t count_lines(void)
 {
 	struct catalog_reader reader;
@@ -349,6 +407,12 @@ static void a_catalog_is_compacted_and_followed(void **state)
 	while (cull_step(&cull, &outcome) > 0)
 		assert_true(outcome.was_removed);
 	assert_int_equal(count_lines(), 11);
+	/* Somebody else does it just now. */
+	fd = openat(directory, "catalog.jsonl.new", O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_int_equal(compaction_run(directory), -EAGAIN);
+	assert_true(inode_of(directory, "catalog.jsonl.new") > 0);
+	close(fd);
 	assert_int_equal(compaction_run(directory), 0);
 	assert_int_equal(count_lines(), 5);
 	enter("10.pcap", make_file(directory, "10.pcap"), "mine", 1100);
@@ -440,6 +504,10 @@ int main(void)
 		    only_what_is_ours_goes, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
 		    a_directory_that_is_empty_goes_too, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(what_is_linked_elsewhere_does_not_go_for_room,
+		    make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+		    a_name_that_comes_again_is_one_file, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
 		    what_a_hold_cannot_say_holds_everything, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
