@@ -23,7 +23,7 @@
  */
 
 enum {
-	LEDGER_VERSION = 5,
+	LEDGER_VERSION = 6,
 	LEDGER_NAME_LENGTH = 512, /* of a file, relative to the output directory, with its NUL */
 	LEDGER_PATH_LENGTH = 1024,
 	LEDGER_STAGE_LENGTH = 128,
@@ -125,6 +125,8 @@ struct ledger_slot {
 	_Atomic uint64_t packets_per_second; /* over the last report interval, offered */
 	_Atomic uint64_t bytes_per_second;   /* over the last report interval, written */
 	struct ledger_ring ring;             /* that its worker was given */
+	_Atomic uint32_t member; /* of the fanout group: its number there, + 1 (ledger/members.h);
+				    0: it is none */
 };
 
 /* The kernel's answer to PACKET_STATISTICS, which goes straight here (capture/ring.h). */

@@ -8,7 +8,10 @@
 #include "base/log.h"
 #include "capture/program.h"
 #include "config/difference.h"
+#include "ledger/members.h"
 #include "supervisor/departure.h"
+#include "supervisor/joining.h"
+#include "supervisor/membership.h"
 #include "supervisor/order.h"
 
 #include <errno.h>
@@ -42,6 +45,7 @@ struct change {
 	int64_t sent_to;            /* the member that everything is sent to; -1: not yet */
 	struct departure departure; /* of the old member that was closed last, until it is gone */
 	uint32_t departing_front;   /* as it stands in the ledger, where that member is it; or 0 */
+	size_t departing;           /* the slot of that member */
 };
 
 /* ---- what there is to change ------------------------------------------------------------- */
@@ -67,16 +71,19 @@ static const char *obstacle(const struct group *group, size_t count)
 	struct ledger_run run;
 
 	if (!program_runs(group->config->fanout.mode) || group->config->fanout.rollover)
-		return "a fanout group of this mode cannot change while it captures";
+		return "a fanout group of this mode cannot change while it captures; a restart "
+		       "would";
 	if (group->has_begun && (group->is_down || group->is_gone || !group->runs))
-		return "it is down, and its workers and rings can be changed while it is up";
+		return "it is down; it can once it is up";
 	if (group->has_begun && atomic_load(&group->record->front) == 0)
-		return "the order of its fanout group is not known, since a worker has lost its "
-		       "socket";
+		return "the order of its fanout group is not known, since several workers have "
+		       "lost their sockets between two lives; it can once the link was down and "
+		       "up";
 	if (group->count + count > MOST(2 * group->count, (size_t)MEMBERS_LEAST))
-		return "its fanout group has no room for so many workers more";
+		return "its fanout group has no room for so many workers more; a stop and a start "
+		       "would";
 	if (ledger_find_run(group->premises->ledger, group->record, count, &run) < 0)
-		return "the ledger has no room for so many workers more";
+		return "the ledger has no room for so many workers more; a stop and a start would";
 	return NULL;
 }
 
@@ -86,7 +93,7 @@ int change_check(const struct group *group, const struct config *config)
 
 	if (!why)
 		return 0;
-	log_line(LOG_ERR, "%s: cannot change workers or rings without loss: %s; a restart would",
+	log_line(LOG_ERR, "%s: cannot change workers or rings without loss: %s",
 	    group->interface->name, why);
 	return -EBUSY;
 }
@@ -236,9 +243,13 @@ static void let_go(struct group *group)
 
 	departure_note_all(&departure, group);
 	group_close(group);
+	for (uint32_t i = 0; i < run.count; i++)
+		members_drop(premises->ledger, run.first + i);
 	/* While one of them is left, nobody knows what number the next to join has. */
-	if (!departure_await(&departure))
-		atomic_store(&record->front, 0);
+	if (departure_await(&departure))
+		members_settle(premises->ledger, record);
+	else
+		members_forget(premises->ledger, record);
 	premises_free_slots(premises, &run);
 	free(group);
 }
@@ -387,8 +398,10 @@ static void wait_for_next(struct change *change)
 static void close_one(struct change *change, struct child *child)
 {
 	const struct keeper_ring ring = child_ring(child);
-	const struct group *from = change->from;
+	struct group *from = change->from;
 
+	change->departing = from->run.first + child->heritage.worker;
+	from->closes = true;
 	change->departing_front =
 	    child == find_front(change) ? atomic_load(&from->record->front) : 0;
 	departure_note(&change->departure, from, child->socket);
@@ -421,6 +434,9 @@ static bool has_closed(struct change *change)
 	else
 		order_relink(&change->order, change->to);
 	note_first(change);
+	members_leave(change->to->premises->ledger, change->departing);
+	change->from->closes = false;
+	joining_advance(change->to);
 	return true;
 }
 
@@ -455,7 +471,8 @@ static void empty(struct change *change)
 		return;
 	/* Where the link went down meanwhile, members are in another order. */
 	(void)aim(change);
-	if (!group_has_ended(change->from) || !change->owner.is_steady(change->owner.user))
+	if (!group_has_ended(change->from) || !change->owner.is_steady(change->owner.user) ||
+	    !membership_is_settled(change->to))
 		return;
 	child = find_front(change);
 	/* Then the one who is sent all is where no other's end moves it. */

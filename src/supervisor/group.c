@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "capture/geometry.h"
 #include "capture/link.h"
+#include "ledger/members.h"
 #include "supervisor/inheritance.h"
 #include "supervisor/joining.h"
 #include "supervisor/journal.h"
@@ -296,6 +297,7 @@ static int begin_anew(struct group *group)
 {
 	int r = prepare_intake(group, group->config);
 
+	members_clear(group->premises->ledger, group->record);
 	atomic_store(&group->record->link_type, group->link.link_type);
 	if (r < 0)
 		return r;
@@ -373,22 +375,10 @@ static void follow_mtu(struct group *group)
 		child_command(&group->children[i], MESSAGE_MTU, link.mtu);
 }
 
-/* Members are linked again in the order in which their sockets were made, when it is up. */
 void group_take_order(const struct group *group)
 {
-	const struct group *all[] = { group, group->before };
-	uint64_t oldest_ns = UINT64_MAX;
-
-	for (size_t g = 0; g < COUNT_OF(all) && group->link.ifindex != 0; g++)
-		for (size_t i = 0; all[g] && i < all[g]->count; i++) {
-			const struct child *child = &all[g]->children[i];
-			uint64_t born_ns = atomic_load(&child->slot->born_ns);
-
-			if (child->socket < 0 || born_ns >= oldest_ns)
-				continue;
-			oldest_ns = born_ns;
-			atomic_store(&group->record->front, all[g]->run.first + (uint32_t)i + 1);
-		}
+	if (group->link.ifindex != 0)
+		members_relink(group->premises->ledger, group->record);
 }
 
 void group_link(struct group *group, int ifindex, enum link_change change)
@@ -417,6 +407,8 @@ void group_link(struct group *group, int ifindex, enum link_change change)
 	} else if (change == LINK_IS_UP && state_of(group) == STATE_WAITING && group->runs) {
 		journal_event(EVENT_INTERFACE_BACK, &about, "%s: is up, capture goes on", name);
 		stamping_again(&group->intake.stamping);
+		/* Once more, without those that left while it was down. */
+		group_take_order(group);
 		group_set_state(group, STATE_RUNNING);
 		begin_missing(group);
 		if (group->is_of_old && renew_intake(group) < 0)

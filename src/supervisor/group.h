@@ -56,9 +56,14 @@ struct group {
 	bool is_down;           /* the link, as we were told last */
 	bool runs;              /* the real filters are in place */
 	bool is_stopping;       /* for good */
-	bool is_joined;         /* by the next generation, which is sent nothing yet */
-	bool is_gone;           /* the device went; workers drain, and begin anew when it is back */
-	bool arrives;           /* by a reload, which waits until it runs */
+	struct {
+		bool is_relinked; /* the link was down since anybody looked */
+		bool misses_one;  /* a member's socket is not there any more */
+	} inherited;              /* of the fanout group that an earlier life left */
+	bool closes;              /* one of its sockets is on the way out of the fanout group */
+	bool is_joined;           /* by the next generation, which is sent nothing yet */
+	bool is_gone;   /* the device went; workers drain, and begin anew when it is back */
+	bool arrives;   /* by a reload, which waits until it runs */
 	bool is_of_old; /* the filters are an earlier life's: ours need the link to be compiled */
 };
 
@@ -93,7 +98,7 @@ int group_begin_beside(struct group *group, const struct group *serving);
 /* Go on with those of a generation that was giving way, to the end.  Logs. */
 void group_go_on_leaving(struct group *group);
 
-/* The link was down, and its members have other numbers. */
+/* The link was down, and all members of its fanout group have other numbers. */
 void group_take_order(const struct group *group);
 
 /* Take in what is known of the link. */

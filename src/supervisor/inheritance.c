@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "capture/filter.h"
+#include "ledger/members.h"
 #include "supervisor/departure.h"
 #include "supervisor/succession.h"
 
@@ -21,8 +22,7 @@ static bool is_of_ledger(const struct child *child, int fd)
 }
 
 /* What nobody will read is counted at least. */
-static void refuse(
-    const struct group *group, const struct child *child, int fd, struct departure *departure)
+static void refuse(const struct group *group, const struct child *child, int fd)
 {
 	const struct keeper_ring ring = child_ring(child);
 	struct ledger_worker *record = child->heritage.record;
@@ -36,8 +36,6 @@ static void refuse(
 	    "%s: the socket of worker %u that the service manager kept is of no ring that the "
 	    "ledger knows; closed, with %" PRIu64 " packets that nobody had read",
 	    group->interface->name, child->heritage.worker, lost);
-	departure_note(departure, group, fd);
-	close(fd);
 	keeper_remove(&ring);
 }
 
@@ -49,25 +47,61 @@ static bool was_down(int fd)
 	return poll(&wait, 1, 0) > 0 && (wait.revents & POLLERR);
 }
 
-/* Nobody told this life, or the one before, of what has become of the members' numbers. */
-static void renew_front(const struct group *group, bool is_relinked)
+/* It was closed between two lives, or just before. */
+static void miss(struct group *group, const struct child *child)
 {
-	const uint32_t front = atomic_load(&group->record->front);
-	const uint32_t index = front - 1 - group->run.first;
+	const size_t slot = group->run.first + child->heritage.worker;
 
-	/* Of those who give way, whoever moves them knows it. */
-	if (group->role == GROUP_LEAVES)
+	group->inherited.misses_one |= members_has(group->premises->ledger, slot);
+	members_drop(group->premises->ledger, slot);
+}
+
+/*
+ * Nobody told this life, or the one before, of what has become of the members' numbers.  Where one
+ * has gone and the link was down, nobody can say which was first.
+ */
+static void renew_order(const struct group *group)
+{
+	struct ledger *ledger = group->premises->ledger;
+
+	/* Those who give way are asked for last, and know of both. */
+	if (group->before) {
+		group->before->inherited = group->inherited;
 		return;
-	if (is_relinked && !group->before)
-		group_take_order(group);
-	else if (front != 0 && index < group->count && group->children[index].socket < 0)
-		atomic_store(&group->record->front, 0);
+	}
+	if (group->inherited.is_relinked && group->inherited.misses_one)
+		members_forget(ledger, group->record);
+	else if (group->inherited.is_relinked)
+		members_relink(ledger, group->record);
+	members_settle(ledger, group->record);
+}
+
+/* One after the other, or nobody could say which number another has then. */
+static void turn_away(const struct group *group, const int fds[WORKERS_MOST])
+{
+	struct ledger *ledger = group->premises->ledger;
+
+	for (size_t i = 0; i < group->count; i++) {
+		struct departure departure = { 0 };
+
+		if (fds[i] < 0)
+			continue;
+		refuse(group, &group->children[i], fds[i]);
+		departure_note(&departure, group, fds[i]);
+		close(fds[i]);
+		/* As long as it is a member it is sent a share, which it does not let in. */
+		if (!departure_await(&departure))
+			members_forget(ledger, group->record);
+		else if (group->before)
+			members_drop(ledger, group->run.first + i);
+		else
+			members_leave(ledger, group->run.first + i);
+	}
 }
 
 size_t inheritance_enter(struct group *group, struct socket_seat *ret_seat)
 {
-	struct departure departure = { 0 };
-	bool is_relinked = false;
+	int unfit[WORKERS_MOST];
 	size_t count = 0;
 
 	for (size_t i = 0; i < group->count; i++) {
@@ -76,21 +110,23 @@ size_t inheritance_enter(struct group *group, struct socket_seat *ret_seat)
 		const struct keeper_ring ring = child_ring(child);
 		int fd = keeper_claim(group->keeper, &ring);
 
-		if (fd < 0)
+		unfit[i] = -1;
+		if (fd < 0) {
+			miss(group, child);
 			continue;
+		}
 		if (!is_of_ledger(child, fd) || socket_seat(fd, &seat) < 0 ||
 		    (count > 0 &&
 			(seat.group != ret_seat->group || seat.ifindex != ret_seat->ifindex))) {
-			refuse(group, child, fd, &departure);
+			unfit[i] = fd;
 			continue;
 		}
 		*ret_seat = seat;
-		is_relinked = is_relinked || was_down(fd);
+		group->inherited.is_relinked |= was_down(fd);
 		(void)succession_inherit(group, child, fd);
 		count++;
 	}
-	/* As long as one is a member it is sent a share, which it does not let in. */
-	(void)departure_await(&departure);
-	renew_front(group, is_relinked);
+	renew_order(group);
+	turn_away(group, unfit);
 	return count;
 }

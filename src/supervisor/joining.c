@@ -3,6 +3,7 @@
 
 #include "base/fault.h"
 #include "base/log.h"
+#include "ledger/members.h"
 #include "supervisor/membership.h"
 #include "supervisor/news.h"
 
@@ -67,14 +68,14 @@ static void ask(const struct group *group, struct child *child)
 
 /* In worker order: that is the one in which the kernel links them again after the interface was
  * down. */
-static void ask_next(const struct group *group)
+static void ask_next(struct group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
 		struct child *child = &group->children[i];
 
 		if (child_state(child) != STATE_STARTING)
 			continue;
-		if (is_ready_to_join(child))
+		if (is_ready_to_join(child) && membership_prepare(group, child))
 			ask(group, child);
 		break;
 	}
@@ -89,8 +90,6 @@ static void begin_to_run(struct group *group)
 	if (!group->has_ever_run)
 		news_patience(group);
 	group->runs = group->has_ever_run = true;
-	if (group_is_alone(group))
-		atomic_store(&group->record->front, group->run.first + 1);
 	for (size_t i = 0; i < group->count; i++)
 		membership_tell_gap(group, &group->children[i]);
 	group_set_state(group, group->is_down ? STATE_WAITING : STATE_RUNNING);
@@ -145,11 +144,10 @@ static void on_mapped(struct group *group, struct child *child, const struct mes
 static void on_joined(struct group *group, struct child *child, const struct message *message)
 {
 	child->has_joined = true;
+	members_join(group->premises->ledger, group->run.first + child->heritage.worker);
 	if (child_state(child) == STATE_STOPPING)
 		return;
 	group->fanout = (int32_t)message->value;
-	if (group->count == 1 && group_is_alone(group))
-		atomic_store(&group->record->front, group->run.first + 1);
 	/* Before anything counts that it could lose with us. */
 	child_keep(child);
 	child_set_state(child, STATE_ARMED);

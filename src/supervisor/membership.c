@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "supervisor/membership.h"
 
+#include "base/array.h"
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "ledger/members.h"
 #include "supervisor/departure.h"
 #include "supervisor/news.h"
 
@@ -46,7 +48,7 @@ static bool captures(const struct child *child)
 }
 
 /* NULL: none. */
-static const struct child *find(const struct group *group, bool (*is_one)(const struct child *))
+static struct child *find(const struct group *group, bool (*is_one)(const struct child *))
 {
 	for (size_t i = 0; i < group->count; i++)
 		if (is_one(&group->children[i]))
@@ -54,9 +56,32 @@ static const struct child *find(const struct group *group, bool (*is_one)(const 
 	return NULL;
 }
 
-static uint32_t number_of(const struct group *group, const struct child *child)
+static size_t slot_of(const struct group *group, const struct child *child)
 {
-	return group->run.first + child->heritage.worker + 1;
+	return group->run.first + child->heritage.worker;
+}
+
+static int64_t number_of(const struct group *group, const struct child *child)
+{
+	return members_number(group->premises->ledger, slot_of(group, child));
+}
+
+/* The kernel has it in the group already, or not yet. */
+static bool is_underway(const struct child *child)
+{
+	return child->leaving > 0 || (child->was_asked && !child->has_joined && child_lives(child));
+}
+
+bool membership_is_settled(const struct group *group)
+{
+	return count(group, is_underway) == 0;
+}
+
+/* Two at a time could come and go in either order. */
+static bool may_move(const struct group *group)
+{
+	return membership_is_settled(group) && !group->is_joined &&
+	       !(group->before && group->before->closes);
 }
 
 /* ---- the program ------------------------------------------------------------------------- */
@@ -72,23 +97,36 @@ int membership_share_out(const struct group *group)
 }
 
 /*
- * Number 0 is known, and 1 is another; both stay members that capture when this one leaves, as the
- * last that then takes its place does.
+ * The number of one that captures, and still has it when this one has left: only the last ever gets
+ * another.  Where there is none but the last, it gets 0 in place of this one: what a program
+ * returns is taken modulo the members.
  */
+static int64_t find_stand_in(const struct group *group, const struct child *child)
+{
+	const size_t members = members_count(group->premises->ledger, group->record);
+	int64_t last = MEMBER_NOT_KNOWN;
+
+	for (size_t i = 0; i < group->count; i++) {
+		const struct child *one = &group->children[i];
+		int64_t number = captures(one) ? number_of(group, one) : MEMBER_NOT_KNOWN;
+
+		if (number >= 0 && number + 1 < (int64_t)members)
+			return number;
+		last = MOST(last, number);
+	}
+	return number_of(group, child) == 0 ? last : MEMBER_NOT_KNOWN;
+}
+
 static int divert(const struct group *group, const struct child *child)
 {
-	const uint32_t front = atomic_load(&group->record->front);
 	const struct child *one = find(group, captures);
+	int64_t number = find_stand_in(group, child);
 	struct program program = { 0 };
-	bool is_front = front == number_of(group, child);
 	int r;
 
-	if (group->intake.program.count == 0 || front == 0 || !one)
+	if (group->intake.program.count == 0 || !one || number < 0)
 		return -EOPNOTSUPP;
-	if (is_front ? count(group, is_member) != count(group, captures) + 1
-		     : !captures(&group->children[front - 1 - group->run.first]))
-		return -EOPNOTSUPP;
-	r = program_constant(&program, is_front ? 1 : 0);
+	r = program_constant(&program, (uint32_t)number);
 	if (r >= 0)
 		r = program_attach(one->socket, &program);
 	program_release(&program);
@@ -129,20 +167,10 @@ void membership_lose(struct group *group, struct child *child)
 		return;
 	/* Its share must not be counted as that of one that captures. */
 	child->captures = false;
-	if (divert(group, child) < 0)
+	/* One that has not joined has none. */
+	if (child->has_joined && divert(group, child) < 0)
 		open_gap(group, child);
 	FAULT(MEMBER_LOST);
-}
-
-/* The last has its place now. */
-static void note_front(const struct group *group, const struct child *gone)
-{
-	const struct child *one = find(group, is_member);
-
-	if (atomic_load(&group->record->front) != number_of(group, gone))
-		return;
-	atomic_store(
-	    &group->record->front, count(group, is_member) == 1 ? number_of(group, one) : 0);
 }
 
 /* Others may hold it for some moments more: the service manager, and who is just being born. */
@@ -157,18 +185,31 @@ static bool has_left(const struct group *group, const struct child *child)
 	return departure_is_over(&departure);
 }
 
+/* What the one that has left was sent is for others; one after the other leaves. */
+static void share_out_again(struct group *group)
+{
+	struct child *next = find(group, is_lost);
+	int r = 0;
+
+	if (!next)
+		r = membership_share_out(group);
+	else if (divert(group, next) < 0)
+		open_gap(group, next);
+	if (r < 0)
+		(void)log_failure(
+		    r, "%s: cannot give the fanout group its program", group->interface->name);
+}
+
 bool membership_leave(struct group *group, struct child *child)
 {
 	uint64_t inode;
-	int r;
 
-	if (!applies(group) || (child->socket < 0 && child->leaving == 0))
+	if (group->is_stopping || group->is_gone || (child->socket < 0 && child->leaving == 0))
 		return true;
-	/* One that joins would be put in its place, and sent what it does not let in yet. */
 	if (child->leaving == 0) {
-		/* So would one of a next generation: these go first, as soon as the change looks.
+		/* One that joins would be put in its place, and sent what it does not let in yet.
 		 */
-		if (group->is_joined || count(group, is_joining) > 0)
+		if (!may_move(group) || (group->runs && count(group, is_joining) > 0))
 			return false;
 		inode = socket_inode(child->socket);
 		child_let_go(child);
@@ -178,12 +219,11 @@ bool membership_leave(struct group *group, struct child *child)
 		return false;
 	child->leaving = 0;
 	child->was_asked = false;
-	note_front(group, child);
+	members_leave(group->premises->ledger, slot_of(group, child));
 	FAULT(MEMBER_CLOSED);
-	r = membership_share_out(group);
-	if (r < 0)
-		(void)log_failure(
-		    r, "%s: cannot give the fanout group its program", group->interface->name);
+	if (!applies(group))
+		return true;
+	share_out_again(group);
 	/* What was its share is another's from here on. */
 	if (find(group, captures))
 		membership_tell_gap(group, child);
@@ -194,10 +234,12 @@ bool membership_leave(struct group *group, struct child *child)
 
 bool membership_prepare(struct group *group, struct child *child)
 {
+	if (!may_move(group) || count(group, is_lost) > 0)
+		return false;
 	if (!applies(group))
 		return true;
 	/* Whoever does not capture is the last, or it would be sent a share. */
-	if (count(group, is_joining) + count(group, is_lost) > 0)
+	if (count(group, is_joining) > 0)
 		return false;
 	/* It ends with its last member: the id may be another's by now. */
 	if (!find(group, is_member))
@@ -214,8 +256,6 @@ void membership_enter(struct group *group, struct child *child)
 
 	if (!applies(group))
 		return;
-	if (count(group, is_member) == 1)
-		atomic_store(&group->record->front, number_of(group, child));
 	r = membership_share_out(group);
 	if (r < 0)
 		(void)log_failure(

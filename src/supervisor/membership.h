@@ -27,6 +27,9 @@ int membership_share_out(const struct group *group);
  */
 void membership_lose(struct group *group, struct child *child);
 
+/* Whether nobody is just joining, and nobody on the way out. */
+bool membership_is_settled(const struct group *group);
+
 /*
  * Take a socket out of the group that nobody will read any more.  Returns false where it cannot be
  * done just now, or is not yet so: to be asked again within some milliseconds.  Logs.

@@ -123,11 +123,6 @@ static int start(struct group *group, struct child *child)
 	/* A group of one has ended with its socket: its id may be another's by now. */
 	if (group->count == 1 && child->heritage.life == LIFE_BEGINS && group_is_alone(group))
 		group->fanout = -1;
-	/* Whoever is last in the fanout group takes the place of the socket that it closes, or that
-	 * was closed before. */
-	if (child->heritage.life == LIFE_BEGINS &&
-	    atomic_load(&group->record->front) == group->run.first + child->heritage.worker + 1)
-		atomic_store(&group->record->front, 0);
 	child->place = interfaces_place(group->interfaces, group->interface);
 	child->heritage.ifindex = group->link.ifindex;
 	child->heritage.mtu = group->link.mtu;
@@ -198,7 +193,7 @@ static int on_lost(sd_event_source *source, uint64_t usec, void *user)
 {
 	struct child *child = user;
 	struct group *group = child->owner.user;
-	uint64_t now_ns;
+	uint64_t now_ns = 0;
 
 	(void)source;
 	(void)usec;
@@ -207,7 +202,9 @@ static int on_lost(sd_event_source *source, uint64_t usec, void *user)
 		wait_for(group, child, look_again_ns, on_lost);
 		return 0;
 	}
-	now_ns = clock_monotonic_ns();
+	/* What is waited for is counted from when the loop woke: a socket takes some to close. */
+	(void)sd_event_now(child->event, CLOCK_MONOTONIC, &now_ns);
+	now_ns *= NSEC_PER_USEC;
 	wait_for(group, child, child->due_ns > now_ns ? child->due_ns - now_ns : 0, on_due);
 	joining_advance(group);
 	return 0;

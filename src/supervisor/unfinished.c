@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "supervisor/unfinished.h"
 
+#include "ledger/members.h"
 #include "ledger/roster.h"
 
 #include <stdio.h>
@@ -38,10 +39,11 @@ static void drop_next(
 		drop_socket(premises, keeper, record, slot);
 		/* With its process it is out of the fanout group. */
 		premises_drop_stage(premises, slot);
+		members_drop(premises->ledger, slot);
 	}
 	/* While one of them is left, nobody knows what number the next to join has. */
 	if (keeper_settle() < 0)
-		atomic_store(&record->front, 0);
+		members_forget(premises->ledger, record);
 	ledger_free_run(premises->ledger, &record->next);
 }
 
