@@ -102,3 +102,36 @@ int block_walk_next(struct block_walk *walk, struct packet *ret_packet)
 	fetch_ahead(walk);
 	return 1;
 }
+
+/* The bits of epb_flags: 1 in, 2 out; above these 4 to this host, 8 multicast, 12 broadcast, 16
+ * to others. */
+uint32_t block_way(uint8_t packet_type)
+{
+	static const uint8_t ways[] = {
+		[PACKET_HOST] = 1 | 4,
+		[PACKET_BROADCAST] = 1 | 12,
+		[PACKET_MULTICAST] = 1 | 8,
+		[PACKET_OTHERHOST] = 1 | 16,
+		[PACKET_OUTGOING] = 2,
+	};
+
+	return packet_type < COUNT_OF(ways) ? (uint32_t)ways[packet_type] << PACKET_WAY_SHIFT : 0;
+}
+
+int block_walk_next_way(struct block_walk *walk, struct packet *ret_packet)
+{
+	enum {
+		TYPE_AT = TPACKET_ALIGN(sizeof(struct tpacket3_hdr)) +
+			  offsetof(struct sockaddr_ll, sll_pkttype)
+	};
+	const uint8_t *at = walk->start + walk->offset;
+	int r = block_walk_next(walk, ret_packet);
+
+	if (r <= 0)
+		return r;
+	ret_packet->flags &= ~PACKET_WAY;
+	/* Else it is no header of the kernel's making, which has an address behind it. */
+	if (ret_packet->bytes - at > TYPE_AT)
+		ret_packet->flags |= block_way(at[TYPE_AT]);
+	return 1;
+}

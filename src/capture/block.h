@@ -35,5 +35,11 @@ void block_walk_begin(struct block_walk *walk, void *block, size_t size);
  */
 int block_walk_next(struct block_walk *walk, struct packet *ret_packet);
 
-/* This one, or one of capture/cooked.h. */
+/* The same, and says in each packet's flags which way it went. */
+int block_walk_next_way(struct block_walk *walk, struct packet *ret_packet);
+
+/* The way that a kernel's PACKET_HOST, PACKET_OUTGOING and so on stand for, as packet flags. */
+uint32_t block_way(uint8_t packet_type);
+
+/* One of these, or one of capture/cooked.h. */
 typedef int block_step(struct block_walk *walk, struct packet *ret_packet);

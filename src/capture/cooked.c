@@ -162,6 +162,7 @@ int cooked_next(struct block_walk *walk, struct packet *ret_packet)
 	if (r <= 0)
 		return r;
 	put_sll2(&packet, bytes, &about);
+	packet.flags = (packet.flags & ~PACKET_WAY) | block_way(about.sll_pkttype);
 	*ret_packet = packet;
 	return 1;
 }
@@ -176,6 +177,7 @@ int cooked_netlink_next(struct block_walk *walk, struct packet *ret_packet)
 	if (r <= 0)
 		return r;
 	put_netlink(&packet, bytes, &about);
+	packet.flags = (packet.flags & ~PACKET_WAY) | block_way(about.sll_pkttype);
 	*ret_packet = packet;
 	return 1;
 }

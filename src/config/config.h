@@ -38,7 +38,10 @@ enum {
 	SENSOR_NAME_LENGTH = 32, /* at most, without the NUL */
 	DEVICE_LENGTH = 15,      /* IFNAMSIZ without the NUL */
 	NAMESPACE_LENGTH = 47,   /* with @ and a device's name, what the ledger has room for */
-	SNAPLEN_MOST = 262144,   /* tcpdump's and libpcap's own limit; 0 in the file means this */
+	/* For a block of the least size, whose packets take more room in a pcapng, and statistics.
+	 */
+	PCAPNG_STAGE_LEAST = 12288,
+	SNAPLEN_MOST = 262144, /* tcpdump's and libpcap's own limit; 0 in the file means this */
 };
 
 struct interface_config {

@@ -217,6 +217,9 @@ static void check_stage(struct config_faults *faults, const struct config *confi
 	if (stage % STAGE_UNIT != 0)
 		config_faults_add(faults, "output.stage", NULL,
 		    "%" PRIu64 " is no multiple of 4096; a multiple of it, such as 4MiB", stage);
+	else if (config->output.format == FORMAT_PCAPNG && stage < PCAPNG_STAGE_LEAST)
+		config_faults_add(faults, "output.stage", "output.format",
+		    "%" PRIu64 " is too small for pcapng; at least %d", stage, PCAPNG_STAGE_LEAST);
 	else if (stage < 2 * block)
 		config_faults_add(faults, "output.stage", "ring.block_size",
 		    "%" PRIu64 " is less than two blocks; at least twice ring.block_size: %" PRIu64,

@@ -172,7 +172,7 @@ const struct setting settings[] = {
 	{ "capture.timestamp",    WORD(capture.timestamp, timestamp_words), .initial = "software", .reload = RELOAD_REFUSED, .help = "who stamps packets" },
 	{ "output.directory",     TEXT(output.directory), .initial = "", .most = 3000, .reload = RELOAD_REFUSED, .help = "an absolute path" },
 	{ "output.name",          TEXT(output.name), .initial = "%Y-%m-%d/%{sensor}-%{interface}-%{worker}-%Y%m%dT%H%M%SZ", .most = 400, .reload = RELOAD_NEXT_FILE, .help = "strftime in UTC, and %{sensor} %{interface} %{worker}" },
-	{ "output.format",        WORD(output.format, format_words), .initial = "pcap", .later = LATER(FORMAT_PCAPNG), .reload = RELOAD_NEXT_FILE, .help = "the files' format" },
+	{ "output.format",        WORD(output.format, format_words), .initial = "pcap", .reload = RELOAD_NEXT_FILE, .help = "the files' format" },
 	{ "output.resolution",    WORD(output.resolution, resolution_words), .initial = "ns", .reload = RELOAD_NEXT_FILE, .help = "of the stamps" },
 	{ "output.compression",   WORD(output.compression, compression_words), .initial = "none", .later = LATER(COMPRESSION_LZ4) | LATER(COMPRESSION_ZSTD), .reload = RELOAD_NEXT_FILE, .help = "of the files" },
 	{ "output.level",         NUMBER(output.level), .initial = "0", .only_default = true, .reload = RELOAD_NEXT_FILE, .help = "of the compression" },

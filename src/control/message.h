@@ -11,8 +11,9 @@ enum message_kind {
 	MESSAGE_JOIN,     /* value: the fanout group to join, -1 to begin one */
 	MESSAGE_RUN,      /* the real filter is in place: from here on packets count */
 	MESSAGE_MTU,      /* value: the interface's from now on */
-	MESSAGE_SETTINGS, /* settings, and in text output.name, from now on; value: 1 where the next
-			   * file begins with them */
+	MESSAGE_SETTINGS, /* settings, in text output.name and in file.name capture.filter, unless
+			   * that is too long, from now on; value: 1 where the next file begins
+			   * with them */
 	MESSAGE_ROTATE,   /* finish the file, begin another with the next packet */
 	MESSAGE_STOP,     /* nothing new arrives: drain, finish, leave */
 
@@ -66,7 +67,7 @@ struct message_file {
 /* What of a configuration a worker goes by, and a reload may change. */
 struct message_settings {
 	uint64_t rotate_size, rotate_interval, rotate_packets;
-	uint32_t snaplen, resolution, sync;
+	uint32_t snaplen, resolution, sync, format;
 };
 
 /* What retention goes by: output.retain, and what the files that are open may come to. */

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ledger/ledger.h"
-#include "storage/pcap.h"
+#include "storage/pcapng.h"
 
 /*
  * One block on its way into the stage: where the next record goes, and what was put so far.  Filled
@@ -14,7 +14,8 @@ struct append {
 	uint32_t cut_at;  /* what the kernel may have cut to; the snaplen, but after another */
 	uint32_t longest; /* that one frame may be on the wire; a longer one is several */
 	bool microseconds;
-	uint64_t size; /* of the records put */
+	bool is_pcapng; /* the packets are put by append_to_pcapng(); else by append_packet() */
+	uint64_t size;  /* of what was put, with the statistics in front of the packets */
 	uint64_t packets, bytes;
 	uint64_t missing; /* counted by the kernel, but not found in the block */
 	uint64_t truncated_snaplen, truncated_block;
@@ -38,11 +39,7 @@ static inline void append_said(struct append *append, const struct packet *packe
 	said[COUNTER_STAMPED_HARDWARE - COUNTER_SAID] += (flags & PACKET_STAMPED_HARDWARE) != 0;
 }
 
-/*
- * Put one packet.  The inside of the hot loop: no call, no system call, no allocation.  There is a
- * loop for each kind of block, and a compiler that sees several would not inline it by itself.
- */
-static inline __attribute__((always_inline)) void append_packet(
+static inline __attribute__((always_inline)) void append_counted(
     struct append *append, const struct packet *packet)
 {
 	uint32_t captured = pcap_captured(packet, append->snaplen);
@@ -59,7 +56,28 @@ static inline __attribute__((always_inline)) void append_packet(
 		else
 			append->truncated_block++;
 	}
+}
+
+/*
+ * Put one packet.  The inside of the hot loop: no call, no system call, no allocation.  There is a
+ * loop for each format and kind of block, and a compiler that sees several would not inline it by
+ * itself.
+ */
+static inline __attribute__((always_inline)) void append_packet(
+    struct append *append, const struct packet *packet)
+{
+	append_counted(append, packet);
 	if (append->at)
 		append->size += pcap_put(
+		    append->at + append->size, packet, append->snaplen, append->microseconds);
+}
+
+/* The same for a file of format pcapng. */
+static inline __attribute__((always_inline)) void append_to_pcapng(
+    struct append *append, const struct packet *packet)
+{
+	append_counted(append, packet);
+	if (append->at)
+		append->size += pcapng_put(
 		    append->at + append->size, packet, append->snaplen, append->microseconds);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "storage/name.h"
 
+#include "base/array.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +11,42 @@
 
 enum { FORMAT_LENGTH = 1024, NUMBER_LENGTH = 16 };
 
-static const char *const extension = ".pcap";
+static const char *const extensions[] = { [FORMAT_PCAP] = ".pcap", [FORMAT_PCAPNG] = ".pcapng" };
+static const char part[] = ".part";
+
+static bool ends_with(const char *name, size_t length, const char *end)
+{
+	size_t tail = strlen(end);
+
+	return length > tail && memcmp(name + length - tail, end, tail) == 0;
+}
+
+static bool find_format(const char *name, size_t length, enum file_format *ret_format)
+{
+	for (size_t i = 0; i < COUNT_OF(extensions); i++) {
+		if (!ends_with(name, length, extensions[i]))
+			continue;
+		*ret_format = (enum file_format)i;
+		return true;
+	}
+	return false;
+}
+
+bool name_is_capture(const char *name, enum file_format *ret_format)
+{
+	return find_format(name, strlen(name), ret_format);
+}
+
+size_t name_of_part(const char *name)
+{
+	size_t length = strlen(name);
+	enum file_format ignored;
+
+	if (!ends_with(name, length, part))
+		return 0;
+	length -= strlen(part);
+	return find_format(name, length, &ignored) ? length : 0;
+}
 
 /* Append a value to a strftime format, where a % must be doubled. */
 static size_t put_value(char *format, size_t used, const char *value)
@@ -85,7 +122,7 @@ int name_expand(
 #pragma GCC diagnostic pop
 	if (name_leaves_directory(name))
 		return -EINVAL;
-	n = snprintf(text, size, "%s%s", name, extension);
+	n = snprintf(text, size, "%s%s", name, extensions[parts->format]);
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
@@ -143,9 +180,9 @@ int name_pattern(char *text, size_t size, const char *template, const struct nam
 			return -ENAMETOOLONG;
 		template += length;
 	}
-	if (used + strlen("*.pcap") >= size)
+	if (used + 1 + strlen(extensions[parts->format]) >= size)
 		return -ENAMETOOLONG;
-	snprintf(text + used, size - used, "*%s", extension);
+	snprintf(text + used, size - used, "*%s", extensions[parts->format]);
 	return 0;
 }
 
@@ -160,14 +197,18 @@ int name_number(char *text, size_t size, const char *name, uint32_t from, uint32
 {
 	char old[NUMBER_LENGTH + 8], new[NUMBER_LENGTH];
 	size_t length = strlen(name), tail;
+	enum file_format format;
 	int n;
+
+	if (!find_format(name, length, &format))
+		return -EINVAL;
 
 	format_number(old, from);
 	format_number(new, to);
-	strcat(old, extension);
+	strcat(old, extensions[format]);
 	tail = strlen(old);
 	if (length <= tail || strcmp(name + length - tail, old) != 0)
 		return -EINVAL;
-	n = snprintf(text, size, "%.*s%s%s", (int)(length - tail), name, new, extension);
+	n = snprintf(text, size, "%.*s%s%s", (int)(length - tail), name, new, extensions[format]);
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "config/config.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,6 +11,7 @@
 struct name_parts {
 	const char *sensor, *interface;
 	unsigned int worker;
+	unsigned int format; /* enum file_format, for the extension */
 };
 
 /*
@@ -27,6 +30,12 @@ int name_expand(char *text, size_t size, const char *template, const struct name
  * Returns 0 or -ENAMETOOLONG.
  */
 int name_pattern(char *text, size_t size, const char *template, const struct name_parts *parts);
+
+/* Whether it is a capture file's by its extension, and of which format.  Pure. */
+bool name_is_capture(const char *name, enum file_format *ret_format);
+
+/* Of the name of an unfinished capture file, the length without .part; 0: it is none.  Pure. */
+size_t name_of_part(const char *name);
 
 /* Whether a name leaves the directory that it is relative to, or names none.  Pure. */
 bool name_leaves_directory(const char *name);

@@ -9,6 +9,7 @@
 #include "storage/books.h"
 #include "storage/name.h"
 #include "storage/pcap.h"
+#include "storage/pcapng.h"
 
 #include <errno.h>
 #include <string.h>
@@ -211,25 +212,79 @@ static void conclude(struct outlet *outlet)
 		prove(outlet);
 }
 
-void outlet_finish(struct outlet *outlet, enum ledger_cause cause)
+/* ---- what a file is by ------------------------------------------------------------------- */
+
+enum { TERMS_FILTER_SHIFT = 20, TERMS_FILTER_BITS = 11, TERMS_PCAPNG_SHIFT = 31 };
+_Static_assert(SNAPLEN_MOST << 1 < 1 << TERMS_FILTER_SHIFT, "terms do not overlap");
+
+/* Of a text as well as these few bits can tell. */
+static uint32_t filter_terms(const char *filter)
 {
-	if (!outlet->segment)
-		return;
-	mean_to_close(outlet, outlet->books.filled, cause);
-	conclude(outlet);
+	uint32_t hash = 2166136261U;
+
+	for (; filter && *filter; filter++)
+		hash = (hash ^ (uint8_t)*filter) * 16777619U;
+	return (hash ^ hash >> TERMS_FILTER_BITS ^ hash >> 2 * TERMS_FILTER_BITS) &
+	       ((1U << TERMS_FILTER_BITS) - 1);
 }
 
 /* What the head of a file says of all that is in it: it is not gone on with by other terms. */
 static uint32_t file_terms(const struct writer_seat *seat)
 {
-	return seat->snaplen << 1 | (seat->output->resolution == RESOLUTION_US);
+	uint32_t terms = seat->snaplen << 1 | (seat->output->resolution == RESOLUTION_US);
+
+	if (seat->output->format == FORMAT_PCAPNG)
+		terms |= 1U << TERMS_PCAPNG_SHIFT | filter_terms(seat->filter)
+							<< TERMS_FILTER_SHIFT;
+	return terms;
+}
+
+static uint32_t open_terms(const struct outlet *outlet)
+{
+	return atomic_load(&outlet->seat.record->file_terms);
 }
 
 static bool has_other_terms(const struct outlet *outlet)
 {
-	uint32_t terms = atomic_load(&outlet->seat.record->file_terms);
+	uint32_t terms = open_terms(outlet);
 
 	return terms != 0 && terms != file_terms(&outlet->seat);
+}
+
+/*
+ * The statistics at the end of a pcapng: staged, and committed with the word that the file ends
+ * behind them, so that no other life puts them again.  By the file's own terms, since it may be of
+ * another configuration.
+ */
+static void put_end(struct outlet *outlet)
+{
+	struct ledger_commit *books = &outlet->books;
+	const uint32_t terms = open_terms(outlet);
+	const struct losses_place place = {
+		.segment = &books->open,
+		.counters = &books->counters,
+		.first_ns = MOST(clock_utc_ns(), books->open.last_ns),
+		.resolution = terms & 1 ? RESOLUTION_US : RESOLUTION_NS,
+	};
+
+	if (!(terms >> TERMS_PCAPNG_SHIFT) || books->open.packets == 0)
+		return;
+	if (stage_size(outlet->stage) - (books->filled - books->flushed) < PCAPNG_STATISTICS_MOST &&
+	    outlet_flush(outlet) < 0)
+		return;
+	books->filled +=
+	    losses_put_all(&outlet->losses, stage_at(outlet->stage, books->filled), &place);
+}
+
+void outlet_finish(struct outlet *outlet, enum ledger_cause cause)
+{
+	if (outlet->segment)
+		put_end(outlet);
+	/* Where the storage refused just now, there is none any more. */
+	if (!outlet->segment)
+		return;
+	mean_to_close(outlet, outlet->books.filled, cause);
+	conclude(outlet);
 }
 
 /* ---- the beginning of a file ------------------------------------------------------------- */
@@ -238,7 +293,8 @@ static bool has_other_terms(const struct outlet *outlet)
 static int create(struct outlet *outlet, uint64_t first_ns)
 {
 	const struct writer_seat *seat = &outlet->seat;
-	const struct name_parts parts = { seat->sensor, seat->interface, seat->worker };
+	const struct name_parts parts = { seat->sensor, seat->interface, seat->worker,
+		seat->output->format };
 	struct ledger_segment *open = &outlet->books.open;
 	char plain[LEDGER_NAME_LENGTH];
 	int r = name_expand(plain, sizeof(plain), seat->output->name, &parts, first_ns);
@@ -273,11 +329,29 @@ bool outlet_may_try(const struct outlet *outlet, uint64_t now_ns)
 	return !is_refused(outlet) || now_ns >= outlet->retry_ns;
 }
 
+static size_t put_head(const struct writer_seat *seat, uint8_t *to)
+{
+	const struct pcapng_head head = {
+		.application = seat->application,
+		.interface = seat->interface,
+		.filter = seat->filter,
+		.link_type = seat->link_type,
+		.snaplen = seat->snaplen,
+		.resolution = (enum file_resolution)seat->output->resolution,
+	};
+
+	if (seat->output->format == FORMAT_PCAPNG)
+		return pcapng_head(to, &head);
+	pcap_header(to, seat->link_type, seat->snaplen, head.resolution);
+	return PCAP_HEADER_SIZE;
+}
+
 int outlet_begin(struct outlet *outlet, uint64_t first_ns, uint64_t utc_ns)
 {
 	const struct writer_seat *seat = &outlet->seat;
 	struct ledger_commit *books = &outlet->books;
 	uint64_t start = stage_round_up(books->filled);
+	size_t head_size;
 	int r;
 
 	books_begin(books, start);
@@ -288,12 +362,13 @@ int outlet_begin(struct outlet *outlet, uint64_t first_ns, uint64_t utc_ns)
 		.dropped_before = books->counters.value[COUNTER_DROPPED],
 		.discarded_before = books->counters.value[COUNTER_DISCARDED],
 	};
-	pcap_header(stage_at(outlet->stage, start), seat->link_type, seat->snaplen,
-	    (enum file_resolution)seat->output->resolution);
+	head_size = put_head(seat, stage_at(outlet->stage, start));
 	/* No file is open just now: a kill between this and the commit leaves none of other terms.
 	 */
 	atomic_store(&seat->record->file_terms, file_terms(seat));
-	books->filled = books->whole = start + PCAP_HEADER_SIZE;
+	books->filled = books->whole = start + head_size;
+	losses_begin(
+	    &outlet->losses, books->counters.value[COUNTER_DROPPED], outlet->losses.discarded);
 	outlet->tailed = start;
 	r = create(outlet, first_ns);
 	if (r < 0)
@@ -440,6 +515,9 @@ int outlet_open(struct outlet *outlet, const struct writer_seat *seat)
 	if (r < 0)
 		return r;
 	absorb_statistics(outlet);
+	losses_begin(&outlet->losses, outlet->books.counters.value[COUNTER_DROPPED],
+	    outlet->books.open.name[0] ? outlet->books.open.discarded_before
+				       : outlet->books.counters.value[COUNTER_DISCARDED]);
 	resume(outlet);
 	FAULT(RESUMED);
 	return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "storage/losses.h"
 #include "storage/seat.h"
 #include "storage/segment.h"
 #include "storage/stage.h"
@@ -16,6 +17,7 @@ struct outlet {
 	struct segment *segment;    /* the open file, or the closing one; NULL: none */
 	struct ledger_commit books; /* what the ledger will say with the next commit */
 	uint64_t tailed;            /* up to here the open file reads well */
+	struct losses losses;       /* what a pcapng tells of them */
 	uint64_t retry_ns;          /* when refused: when to try again, on the monotonic clock */
 };
 

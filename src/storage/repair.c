@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "ledger/ledger.h"
 #include "storage/name.h"
-#include "storage/pcap.h"
+#include "storage/records.h"
 #include "storage/segment.h"
 #include "storage/source.h"
 
@@ -22,43 +22,41 @@ static const uint64_t day_ns = 86400 * NSEC_PER_SEC;
 
 DEFINE_CLEANUP(struct segment *, segment_close)
 
-static uint64_t time_of(const struct pcap_format *format, const struct pcap_record *record)
-{
-	return record->seconds * NSEC_PER_SEC +
-	       (uint64_t)record->fraction * (NSEC_PER_SEC / format->fractions);
-}
-
 /* ---- the packets that are there ---------------------------------------------------------- */
 
-/* Take one: 1, or 0 with the fault. */
-static int take_packet(
-    struct source *source, const struct pcap_format *format, struct repair_report *report)
+/* Take one record: 1, or 0 with the fault. */
+static int take_record(struct source *source, struct records *records, struct repair_report *report)
 {
-	static const uint8_t zeroes[PCAP_RECORD_SIZE];
-	struct pcap_record record;
-	uint64_t time_ns;
-	int r = source_need(source, PCAP_RECORD_SIZE);
+	static const uint8_t zeroes[RECORDS_HEAD_MOST];
+	const size_t head = records_head(records);
+	struct record record;
+	int r = source_need(source, head);
 
 	if (r <= 0) {
 		report->fault = source_left(source) > 0 ? "ends within a packet's header" : "";
 		return r;
 	}
-	if (!pcap_read_record(format, source_at(source), &record)) {
-		report->fault = memcmp(source_at(source), zeroes, sizeof(zeroes)) == 0
+	if (!records_look(records, source_at(source), &record)) {
+		report->fault = memcmp(source_at(source), zeroes, head) == 0
 				    ? "zeroes where a packet should be"
 				    : "bytes that are no packet";
 		return 0;
 	}
-	r = source_need(source, (size_t)PCAP_RECORD_SIZE + record.captured_length);
+	r = source_need(source, (size_t)record.size);
 	if (r <= 0) {
 		report->fault = "ends within a packet";
 		return r;
 	}
-	source_take(source, (size_t)PCAP_RECORD_SIZE + record.captured_length);
-	time_ns = time_of(format, &record);
+	if (!records_take(records, source_at(source), &record)) {
+		report->fault = "bytes that are no packet";
+		return 0;
+	}
+	source_take(source, (size_t)record.size);
+	if (!record.is_packet)
+		return 1;
 	report->packets++;
-	report->first_ns = LEAST(report->first_ns, time_ns);
-	report->last_ns = MOST(report->last_ns, time_ns);
+	report->first_ns = LEAST(report->first_ns, record.time_ns);
+	report->last_ns = MOST(report->last_ns, record.time_ns);
 	return 1;
 }
 
@@ -67,20 +65,20 @@ static bool is_zero(const uint8_t *bytes, size_t size)
 	return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-/* 1 where it begins as a pcap; else it is foreign, unless it holds nothing at all. */
-static int take_header(
-    struct source *source, struct pcap_format *format, struct repair_report *report)
+/* 1 where it begins as ours do; else it is foreign, unless it holds nothing at all. */
+static int take_header(struct source *source, struct records *records, struct repair_report *report)
 {
 	int r = source_need(source, PCAP_HEADER_SIZE);
+	uint64_t first;
 	size_t step;
 
 	if (r < 0)
 		return r;
-	if (r > 0 && pcap_read_header(source_at(source), format) == 0) {
-		source_take(source, PCAP_HEADER_SIZE);
+	if (r > 0 && records_begin(records, source_at(source), &first) == 0) {
+		source_take(source, (size_t)first);
 		return 1;
 	}
-	report->fault = report->size == 0 ? "is empty" : "does not begin as a pcap file does";
+	report->fault = report->size == 0 ? "is empty" : "does not begin as a capture file does";
 	report->verdict = REPAIR_NO_PACKET;
 	while ((step = source_left(source)) > 0 && report->size >= PCAP_HEADER_SIZE) {
 		if (!is_zero(source_at(source), step))
@@ -97,40 +95,53 @@ static int take_header(
 
 struct search {
 	int fd;
-	const struct pcap_format *format;
+	const struct records *records;
 	const struct repair_report *report;
-	uint8_t window[WINDOW + PCAP_RECORD_SIZE];
+	uint8_t window[WINDOW + RECORDS_HEAD_MOST];
+	uint8_t record[RECORD_MOST];
 };
 
-static bool may_be_packet(
-    const struct search *search, const uint8_t *bytes, struct pcap_record *record)
+static bool is_of_that_time(const struct repair_report *report, uint64_t time_ns)
 {
-	const struct repair_report *report = search->report;
-	uint64_t time_ns;
-
-	if (!pcap_read_record(search->format, bytes, record))
-		return false;
-	time_ns = time_of(search->format, record);
 	return report->packets == 0 ||
 	       (time_ns + day_ns >= report->first_ns && time_ns <= report->last_ns + day_ns);
 }
 
+/* A whole one that holds together, as far as its format lets that be seen. */
+static bool is_whole(struct search *search, const uint8_t *bytes, uint64_t at, uint64_t *ret_end)
+{
+	struct records records = *search->records;
+	struct record record;
+
+	if (!records_look(&records, bytes, &record) || !record.is_packet ||
+	    record.size > search->report->size - at)
+		return false;
+	*ret_end = at + record.size;
+	if (records.format == FORMAT_PCAPNG &&
+	    (pread(search->fd, search->record, (size_t)record.size, (off_t)at) !=
+		    (ssize_t)record.size ||
+		!records_take(&records, search->record, &record)))
+		return false;
+	return is_of_that_time(search->report, record.time_ns);
+}
+
 /* A whole one, and in front of another or of the end: bytes look like one at times, not like two.
  */
-static bool is_packet(const struct search *search, const uint8_t *bytes, uint64_t at)
+static bool is_packet(struct search *search, const uint8_t *bytes, uint64_t at)
 {
-	uint8_t next[PCAP_RECORD_SIZE];
-	struct pcap_record record;
+	const size_t head = records_head(search->records);
+	uint8_t next[RECORDS_HEAD_MOST];
+	struct record record;
+	uint64_t end;
 
-	if (!may_be_packet(search, bytes, &record))
+	if (!is_whole(search, bytes, at, &end))
 		return false;
-	at += (uint64_t)PCAP_RECORD_SIZE + record.captured_length;
-	if (at > search->report->size)
-		return false;
-	if (search->report->size - at < sizeof(next))
+	if (search->report->size - end < head)
 		return true;
-	return pread(search->fd, next, sizeof(next), (off_t)at) == (ssize_t)sizeof(next) &&
-	       may_be_packet(search, next, &record);
+	return pread(search->fd, next, head, (off_t)end) == (ssize_t)head &&
+	       records_look(search->records, next, &record) &&
+	       (search->records->format == FORMAT_PCAPNG ||
+		   is_of_that_time(search->report, record.time_ns));
 }
 
 /* Returns 0 with *ret_at 0 where there is none. */
@@ -145,7 +156,8 @@ static int find_packet(struct search *search, uint64_t from, uint64_t *ret_at)
 			return -errno;
 		if (is_zero(search->window, (size_t)n))
 			continue;
-		for (size_t i = 0; i + PCAP_RECORD_SIZE <= (size_t)n && i < WINDOW; i++) {
+		for (size_t i = 0; i + records_head(search->records) <= (size_t)n && i < WINDOW;
+		     i++) {
 			if (!is_packet(search, search->window + i, at + i))
 				continue;
 			*ret_at = at + i;
@@ -157,23 +169,24 @@ static int find_packet(struct search *search, uint64_t from, uint64_t *ret_at)
 
 /* Nothing is searched where a packet lacks its end: what it says may hold what looks like others.
  */
-static int look_behind(int fd, const struct pcap_format *format, struct repair_report *report)
+static int look_behind(int fd, const struct records *records, struct repair_report *report)
 {
 	CLEANUP(free_at) struct search *search = NULL;
-	uint8_t bytes[PCAP_RECORD_SIZE];
-	struct pcap_record record;
+	const size_t head = records_head(records);
+	uint8_t bytes[RECORDS_HEAD_MOST];
+	struct record record;
 
-	if (report->size - report->whole < sizeof(bytes))
+	if (report->size - report->whole < head)
 		return 0;
-	if (pread(fd, bytes, sizeof(bytes), (off_t)report->whole) != (ssize_t)sizeof(bytes))
+	if (pread(fd, bytes, head, (off_t)report->whole) != (ssize_t)head)
 		return -EIO;
-	if (pcap_read_record(format, bytes, &record))
+	if (records_look(records, bytes, &record) && record.size > report->size - report->whole)
 		return 0;
 	search = malloc(sizeof(*search));
 	if (!search)
 		return -ENOMEM;
 	search->fd = fd;
-	search->format = format;
+	search->records = records;
 	search->report = report;
 	return find_packet(search, report->whole + 1, &report->next);
 }
@@ -183,7 +196,7 @@ static int look_behind(int fd, const struct pcap_format *format, struct repair_r
 static int look(int fd, struct repair_report *report)
 {
 	struct source source = { .fd = fd };
-	struct pcap_format format;
+	struct records records;
 	struct stat status;
 	int r;
 
@@ -191,17 +204,17 @@ static int look(int fd, struct repair_report *report)
 		return -errno;
 	report->size = (uint64_t)status.st_size;
 	report->first_ns = UINT64_MAX;
-	r = take_header(&source, &format, report);
+	r = take_header(&source, &records, report);
 	if (r <= 0) {
 		source_release(&source);
 		return r;
 	}
-	while ((r = take_packet(&source, &format, report)) > 0)
+	while ((r = take_record(&source, &records, report)) > 0)
 		;
 	report->whole = source.offset;
 	source_release(&source);
 	if (r == 0 && report->whole < report->size)
-		r = look_behind(fd, &format, report);
+		r = look_behind(fd, &records, report);
 	if (r < 0)
 		return r;
 	report->verdict = report->next > 0      ? REPAIR_DAMAGED

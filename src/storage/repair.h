@@ -41,9 +41,9 @@ struct repair_wish {
 };
 
 /*
- * Repair NAME.part in a directory, NAME being without a folder and ending in .pcap.  Reads all of
- * it, so that it may block for long.  Returns 0 with a report, -EINVAL for another name, or the
- * negative errno of what failed: -ENOENT, -ELOOP for a link, -EMEDIUMTYPE for no regular file.
+ * Repair NAME.part in a directory, NAME being without a folder and ending as a capture file.  Reads
+ * all of it, so that it may block for long.  Returns 0 with a report, -EINVAL for another name, or
+ * the negative errno of what failed: -ENOENT, -ELOOP for a link, -EMEDIUMTYPE for no regular file.
  */
 int repair_file(int directory, const char *name, const struct repair_wish *wish,
     struct repair_report *ret_report);

@@ -26,6 +26,8 @@ struct writer_events {
 struct writer_seat {
 	const struct output_config *output;
 	const char *sensor, *interface;
+	const char *application; /* what writes the file; NULL: not said, as with the next */
+	const char *filter;      /* that packets have passed, for who reads the file */
 	uint32_t worker;
 	uint32_t link_type; /* LINKTYPE_ */
 	uint32_t snaplen;

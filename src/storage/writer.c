@@ -46,11 +46,19 @@ static const struct rotate_config *rotate_of(const struct writer *writer)
 	return &writer->outlet.seat.output->rotate;
 }
 
+/* What may stand in the file around a block's packets: statistics in front, and those at its end.
+ */
+static uint64_t around(const struct writer *writer)
+{
+	return writer_makes_pcapng(writer) ? 2 * (uint64_t)PCAPNG_STATISTICS_MOST : 0;
+}
+
 bool writer_wants_exact(const struct writer *writer, uint64_t bytes)
 {
 	const struct rotation_file file = file_of(writer);
 
-	return writer->outlet.segment && rotation_is_full(rotate_of(writer), &file, bytes, 0);
+	return writer->outlet.segment &&
+	       rotation_is_full(rotate_of(writer), &file, bytes + around(writer), 0);
 }
 
 static bool has_room(const struct writer *writer, uint64_t bytes)
@@ -71,6 +79,22 @@ static bool can_store(struct writer *writer, uint64_t bytes, uint64_t first_ns, 
 	return has_room(writer, bytes) || outlet_flush(outlet) == 0;
 }
 
+/* Packets of the block follow, so that a file is never of these alone. */
+static void put_statistics(
+    struct writer *writer, struct append *append, uint64_t first_ns, uint64_t utc_ns)
+{
+	struct outlet *outlet = &writer->outlet;
+	const struct losses_place place = {
+		.segment = &outlet->books.open,
+		.counters = &outlet->books.counters,
+		.first_ns = first_ns,
+		.resolution = (enum file_resolution)outlet->seat.output->resolution,
+	};
+
+	if (losses_look(&outlet->losses, place.counters, first_ns, utc_ns))
+		append->size = losses_put(&outlet->losses, append->at, &place);
+}
+
 void writer_begin_block(struct writer *writer, struct append *ret_append, uint64_t bytes,
     uint64_t packets, uint64_t first_ns, uint64_t utc_ns)
 {
@@ -78,6 +102,7 @@ void writer_begin_block(struct writer *writer, struct append *ret_append, uint64
 	const struct rotation_file file = file_of(writer);
 	const struct outlet *outlet = &writer->outlet;
 
+	bytes += around(writer);
 	if (outlet->segment && (rotation_is_full(rotate, &file, bytes, packets) ||
 				   rotation_is_old(rotate, &file, utc_ns)))
 		writer_finish(writer, CAUSE_ROTATED);
@@ -89,8 +114,11 @@ void writer_begin_block(struct writer *writer, struct append *ret_append, uint64
 		.cut_at = outlet->seat.snaplen,
 		.longest = outlet->seat.longest,
 		.microseconds = outlet->seat.output->resolution == RESOLUTION_US,
+		.is_pcapng = writer_makes_pcapng(writer),
 		.first_ns = UINT64_MAX,
 	};
+	if (ret_append->is_pcapng && ret_append->at)
+		put_statistics(writer, ret_append, first_ns, utc_ns);
 }
 
 struct ledger_statistics *writer_statistics_slot(struct writer *writer)
@@ -105,6 +133,7 @@ void writer_commit_idle(struct writer *writer)
 	struct outlet *outlet = &writer->outlet;
 
 	ledger_statistics_add(outlet->seat.record, &outlet->books);
+	losses_see(&outlet->losses, outlet->books.counters.value[COUNTER_DROPPED], clock_utc_ns());
 	outlet_commit(outlet);
 	FAULT(COMMITTED);
 	ledger_statistics_clear(outlet->seat.record, &outlet->books);
@@ -218,6 +247,21 @@ void writer_set_longest(struct writer *writer, uint32_t longest)
 void writer_set_snaplen(struct writer *writer, uint32_t snaplen)
 {
 	writer->outlet.seat.snaplen = snaplen;
+}
+
+void writer_set_filter(struct writer *writer, const char *filter)
+{
+	writer->outlet.seat.filter = filter;
+}
+
+bool writer_makes_pcapng(const struct writer *writer)
+{
+	return writer->outlet.seat.output->format == FORMAT_PCAPNG;
+}
+
+void writer_note(struct writer *writer, enum losses_event event)
+{
+	writer->outlet.losses.events |= event;
 }
 
 /* ---- life -------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "storage/append.h"
+#include "storage/losses.h"
 #include "storage/seat.h"
 
 /*
@@ -29,6 +30,15 @@ void writer_set_longest(struct writer *writer, uint32_t longest);
  * that was begun by another must be finished first.
  */
 void writer_set_snaplen(struct writer *writer, uint32_t snaplen);
+
+/* What seat.filter is from the next file on; stays the caller's. */
+void writer_set_filter(struct writer *writer, const char *filter);
+
+/* Whether packets are put as pcapng has them. */
+bool writer_makes_pcapng(const struct writer *writer);
+
+/* To be told in a pcapng, in front of the next block. */
+void writer_note(struct writer *writer, enum losses_event event);
 
 /*
  * Begin a block of at most `bytes` in the file and exactly `packets`, of which the first has the

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 
 /* More often than that no socket is made promiscuous by one life after the other. */
 enum { PROMISCUOUS_MOST = 16 };
@@ -102,10 +103,14 @@ static void tell_settings(struct child *child, bool begins_file)
 		    .rotate_packets = output->rotate.packets,
 		    .snaplen = (uint32_t)config->capture.snaplen,
 		    .resolution = output->resolution,
+		    .format = output->format,
 		    .sync = output->sync },
 	};
 
 	snprintf(message.text, sizeof(message.text), "%s", output->name);
+	if (strlen(config->capture.filter) < sizeof(message.file.name))
+		snprintf(
+		    message.file.name, sizeof(message.file.name), "%s", config->capture.filter);
 	/* One that does not listen has a successor that is born with them. */
 	if (child_tell(child, &message) < 0)
 		child_kill(child);

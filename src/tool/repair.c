@@ -21,10 +21,10 @@
 
 static const char usage[] =
     "usage: fancap repair [--dry-run] [--json] [--runtime-directory DIR] FILE...\n"
-    "Finishes a file that was left unfinished (NAME.pcap.part): cuts what stands behind its last\n"
-    "whole packet and gives it its name, or NAME-1.pcap where that is taken. It never cuts a\n"
-    "whole packet, and never removes or overwrites a file. Of other files it only says whether\n"
-    "they are whole.\n"
+    "Finishes a file that was left unfinished (NAME.pcap.part, NAME.pcapng.part): cuts what\n"
+    "stands behind its last whole packet and gives it its name, or NAME-1 where that is taken.\n"
+    "It never cuts a whole packet, and never removes or overwrites a file. Of other files it only\n"
+    "says whether they are whole.\n"
     "\n"
     "  --dry-run                 only say what would be done\n"
     "  --json                    a line for each file, for machines\n"
@@ -230,7 +230,8 @@ static int look_at_finished(struct job *job)
 	if (r < 0)
 		log_line(LOG_ERR,
 		    "%s: at byte %" PRIu64 ": %s, behind %" PRIu64
-		    " packets; it is no unfinished file (NAME.pcap.part), and is left as it is",
+		    " packets; it is no unfinished file (NAME.pcap.part, NAME.pcapng.part), and is "
+		    "left as it is",
 		    job->path, report.whole, report.fault, report.packets);
 	reader_close(reader);
 	return r == 0 ? 0 : EX_DATAERR;
@@ -280,16 +281,15 @@ static int repair(struct job *job, const char *folder, size_t folder_length)
 /* The path's folder, with the slash behind it, and what is in it, without .part. */
 static int take(const struct options *options, const char *path)
 {
-	static const char part[] = ".pcap.part";
 	struct job job = { .options = options, .path = path };
-	size_t length = strlen(path);
+	size_t length = name_of_part(path);
 	const char *slash = strrchr(path, '/');
 	size_t folder_length = slash ? (size_t)(slash - path) + 1 : 0;
 	char folder[PATH_MAX], base[NAME_MAX + 1];
 
-	if (length <= strlen(part) || strcmp(path + length - strlen(part), part) != 0)
+	if (length == 0)
 		return look_at_finished(&job);
-	length -= folder_length + strlen(".part");
+	length -= folder_length;
 	if (folder_length >= sizeof(folder) || length >= sizeof(base))
 		return fail(&job, -ENAMETOOLONG);
 	memcpy(folder, path, folder_length);

@@ -194,6 +194,7 @@ static void check_name(struct config_faults *faults, const struct config *config
 		.sensor = config->sensor,
 		.interface = longest_interface(config, interface),
 		.worker = WORKERS_MOST - 1,
+		.format = config->output.format,
 	};
 	char plain[LEDGER_NAME_LENGTH], name[LEDGER_NAME_LENGTH] = "";
 	int r =

@@ -8,18 +8,25 @@
 
 static uint64_t exact_size(const struct carry *carry, const struct carry_block *block)
 {
+	bool is_pcapng = writer_makes_pcapng(carry->writer);
 	struct block_walk walk;
 	struct packet packet;
 	uint64_t sum = 0;
 
 	block_walk_begin(&walk, block->bytes, block->size);
-	while (carry->next(&walk, &packet) > 0)
-		sum += PCAP_RECORD_SIZE + pcap_captured(&packet, carry->snaplen);
+	while (carry->next(&walk, &packet) > 0) {
+		uint32_t captured = pcap_captured(&packet, carry->snaplen);
+
+		sum += is_pcapng ? pcapng_packet_size(captured)
+				 : (uint32_t)PCAP_RECORD_SIZE + captured;
+	}
 	return sum;
 }
 
+typedef void put_function(struct append *append, const struct packet *packet);
+
 static inline __attribute__((always_inline)) void put_packets(
-    struct append *append, const struct carry_block *block, block_step *next)
+    struct append *append, const struct carry_block *block, block_step *next, put_function *put)
 {
 	struct block_walk walk;
 	struct packet packet;
@@ -27,24 +34,39 @@ static inline __attribute__((always_inline)) void put_packets(
 	block_walk_begin(&walk, block->bytes, block->size);
 	/* A block that does not hold together ends there. */
 	while (next(&walk, &packet) > 0) {
-		append_packet(append, &packet);
+		put(append, &packet);
 		FAULT(APPENDING);
 	}
 }
 
-/* Told apart once for a block: the usual loop calls its step directly. */
+/* Told apart once for a block: the usual loops call their step directly. */
 static void store_packets(struct append *append, const struct carry_block *block, block_step *next)
 {
-	if (__builtin_expect(next == block_walk_next, 1))
-		put_packets(append, block, block_walk_next);
+	if (append->is_pcapng && next == block_walk_next)
+		put_packets(append, block, block_walk_next_way, append_to_pcapng);
+	else if (append->is_pcapng)
+		put_packets(append, block, next, append_to_pcapng);
+	else if (__builtin_expect(next == block_walk_next, 1))
+		put_packets(append, block, block_walk_next, append_packet);
 	else
-		put_packets(append, block, next);
+		put_packets(append, block, next, append_packet);
+}
+
+/* What a block's packets take in the file at most; see capture/block.h. */
+static uint64_t room_for(const struct carry *carry, const struct carry_block *block)
+{
+	/* Of 48 bytes or more, that the kernel has for each, up to 51 are needed. */
+	enum { OF_KERNEL = 48, MORE = PCAPNG_PACKET_HEAD + PCAPNG_PACKET_TAIL + 3 + VLAN_TAG_SIZE };
+
+	if (!writer_makes_pcapng(carry->writer))
+		return block->size;
+	return block->size + block->size / OF_KERNEL * (MORE - OF_KERNEL);
 }
 
 static void store(const struct carry *carry, const struct carry_block *block,
     const struct packet *first, struct append *ret_append)
 {
-	uint64_t bytes = block->size;
+	uint64_t bytes = room_for(carry, block);
 
 	if (writer_wants_exact(carry->writer, bytes))
 		bytes = exact_size(carry, block);

@@ -8,7 +8,7 @@
 #include "ledger/finished.h"
 #include "ledger/salvage.h"
 #include "storage/name.h"
-#include "storage/pcap.h"
+#include "storage/records.h"
 #include "storage/stage.h"
 #include "storage/writer.h"
 #include "worker/mender.h"
@@ -19,6 +19,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -138,29 +139,56 @@ static int peek(const struct seam *seam, uint64_t at, uint8_t *to, size_t size)
 	return 0;
 }
 
-/* From the last mark in the file on, each packet ends where the next begins, and the last at the
+/* Take the record at `at`, which must end where the stream does or before. */
+static int take_record(
+    const struct seam *seam, struct records *records, uint64_t at, struct record *ret_record)
+{
+	uint64_t left = seam->heirloom->commit.filled - at;
+	CLEANUP(free_at) uint8_t *bytes = NULL;
+	uint8_t head[RECORDS_HEAD_MOST];
+
+	if (left < records_head(records) || peek(seam, at, head, records_head(records)) < 0 ||
+	    !records_look(records, head, ret_record) || ret_record->size > left)
+		return -EBADMSG;
+	/* A pcap's record has said all. */
+	if (records->format == FORMAT_PCAP)
+		return 0;
+	bytes = malloc((size_t)ret_record->size);
+	if (!bytes)
+		return -ENOMEM;
+	return peek(seam, at, bytes, (size_t)ret_record->size) < 0 ||
+		       !records_take(records, bytes, ret_record)
+		   ? -EBADMSG
+		   : 0;
+}
+
+/* From the last mark in the file on, each record ends where the next begins, and the last at the
  * end. */
 static int walk(const struct seam *seam, uint64_t *ret_packets)
 {
 	const struct ledger_commit *commit = &seam->heirloom->commit;
-	uint64_t at = commit->whole, packets = 0;
+	uint64_t start = seam->heirloom->segment->start, at, packets = 0;
 	uint8_t bytes[PCAP_HEADER_SIZE];
-	struct pcap_format format;
-	struct pcap_record record;
+	struct records records;
+	struct record record;
+	int r;
 
-	if (peek(seam, seam->heirloom->segment->start, bytes, PCAP_HEADER_SIZE) < 0 ||
-	    pcap_read_header(bytes, &format) < 0)
+	if (commit->filled - start < sizeof(bytes) || peek(seam, start, bytes, sizeof(bytes)) < 0 ||
+	    records_begin(&records, bytes, &at) < 0)
 		return -EBADMSG;
-	for (at = MOST(at, seam->heirloom->segment->start + PCAP_HEADER_SIZE); at < commit->filled;
-	     packets++) {
-		if (commit->filled - at < PCAP_RECORD_SIZE ||
-		    peek(seam, at, bytes, PCAP_RECORD_SIZE) < 0 ||
-		    !pcap_read_record(&format, bytes, &record))
-			return -EBADMSG;
-		at += (uint64_t)PCAP_RECORD_SIZE + record.captured_length;
+	at += start;
+	for (;;) {
+		/* What describes a pcapng's packets is at its beginning. */
+		if (records_are_described(&records))
+			at = MOST(at, commit->whole);
+		if (at >= commit->filled)
+			break;
+		r = take_record(seam, &records, at, &record);
+		if (r < 0)
+			return r;
+		at += record.size;
+		packets += record.is_packet;
 	}
-	if (at != commit->filled)
-		return -EBADMSG;
 	*ret_packets = packets;
 	return 0;
 }

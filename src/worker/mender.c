@@ -24,7 +24,6 @@
 #include <sys/stat.h>
 
 enum { DEPTH_MOST = 16, PATTERN_LENGTH = 2048, ENTRY_PATIENCE_MS = 10000 };
-static const char part[] = ".pcap.part";
 
 struct walk {
 	const struct heritage *heritage;
@@ -52,9 +51,14 @@ static bool fits(
     const struct walk *walk, const char *name, const char *interface, unsigned int worker)
 {
 	const struct config *config = walk->heritage->config;
-	const struct name_parts parts = { config->sensor, interface, worker };
+	struct name_parts parts = { config->sensor, interface, worker, FORMAT_PCAP };
+	enum file_format format;
 	char pattern[PATTERN_LENGTH];
 
+	/* An earlier life may have written another format. */
+	if (!name_is_capture(name, &format))
+		return false;
+	parts.format = format;
 	return name_pattern(pattern, sizeof(pattern), config->output.name, &parts) == 0 &&
 	       fnmatch(pattern, name, 0) == 0;
 }
@@ -181,16 +185,15 @@ static void look_at(const struct walk *walk, int directory, const struct dirent 
     const char *prefix, unsigned int depth)
 {
 	char name[MESSAGE_NAME_LENGTH];
-	size_t length = strlen(entry->d_name);
+	size_t length = name_of_part(entry->d_name);
 	int n = snprintf(name, sizeof(name), "%s%s", prefix, entry->d_name);
 
 	if (entry->d_name[0] == '.' || n < 0 || (size_t)n >= sizeof(name))
 		return;
-	if (length > strlen(part) && strcmp(entry->d_name + length - strlen(part), part) == 0) {
+	if (length > 0) {
 		char base[NAME_MAX + 1];
 
-		snprintf(
-		    base, sizeof(base), "%.*s", (int)(length - strlen(".part")), entry->d_name);
+		snprintf(base, sizeof(base), "%.*s", (int)length, entry->d_name);
 		name[(size_t)n - strlen(".part")] = 0;
 		mend(walk, directory, name, base);
 	} else if (depth < DEPTH_MOST && (size_t)n + 1 < sizeof(name) &&

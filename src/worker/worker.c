@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/memory.h"
+#include "build.h"
 #include "capture/cooked.h"
 #include "capture/geometry.h"
 #include "capture/link.h"
@@ -49,8 +50,9 @@ struct worker {
 	struct writer *writer;
 	uint64_t block_count; /* of the ring: the bound on one turn */
 	uint64_t drain_deadline_ns;
-	struct output_config output;    /* the heritage's, as a reload has changed it */
-	char name[MESSAGE_TEXT_LENGTH]; /* output.name, once it has */
+	struct output_config output;      /* the heritage's, as a reload has changed it */
+	char name[MESSAGE_TEXT_LENGTH];   /* output.name, once it has */
+	char filter[MESSAGE_NAME_LENGTH]; /* capture.filter, once it has */
 	uint32_t snaplen;
 	uint32_t snaplen_before; /* by which the kernel cut what is in blocks up to this one */
 	uint64_t last_cut_before;
@@ -314,6 +316,10 @@ static int on_settings(struct worker *worker, const struct message *message)
 		settings->rotate_packets };
 	output->resolution = settings->resolution;
 	output->sync = settings->sync;
+	output->format = settings->format;
+	/* One that is too long to be told is named in no file. */
+	snprintf(worker->filter, sizeof(worker->filter), "%s", message->file.name);
+	writer_set_filter(worker->writer, worker->filter);
 	change_snaplen(worker, settings->snaplen);
 	return 0;
 }
@@ -453,6 +459,7 @@ static int open_ring(struct worker *worker)
 {
 	struct ring_fault fault = { 0 };
 	struct geometry geometry;
+	uint64_t known;
 	int r = plan_ring(worker, &geometry);
 
 	if (r < 0)
@@ -460,6 +467,9 @@ static int open_ring(struct worker *worker)
 	r = ring_open(&worker->ring, worker->heritage->socket, &geometry, &fault);
 	if (r < 0)
 		return say_no_ring(worker, r, &fault, &geometry);
+	(void)writer_last_block(worker->writer, &known);
+	if (known != 0)
+		writer_note(worker->writer, LOSSES_GAP);
 	writer_ring(worker->writer, socket_cookie(worker->heritage->socket), 0);
 	return say_kind(worker, MESSAGE_MAPPED, 0);
 }
@@ -486,6 +496,7 @@ static int take_ring_over(struct worker *worker)
 		return say_trouble(worker, MESSAGE_LOST, r, fault.purpose, fault.remedy);
 	FAULT(ADOPTED);
 	worker->runs = true;
+	writer_note(worker->writer, r > 0 ? LOSSES_TAKEOVER | LOSSES_GAP : LOSSES_TAKEOVER);
 	message.error = r > 0 ? -ESTALE : 0;
 	message.value = ring_waiting(worker->ring, &message.number);
 	r = say(worker, &message);
@@ -500,6 +511,8 @@ static int open_writer(struct worker *worker)
 		.output = &worker->output,
 		.sensor = heritage->config->sensor,
 		.interface = heritage->interface->name,
+		.application = "fancapd " PACKAGE_VERSION,
+		.filter = heritage->config->capture.filter,
 		.worker = heritage->worker,
 		.link_type = heritage->link_type,
 		.snaplen = worker->snaplen,

@@ -312,7 +312,7 @@ offer() {
 
 # files [EXPRESSION]: the output's files, below $work/out.
 files() {
-	find "$work/out" -type f -name "${1:-*.pcap}" | sort
+	find "$work/out" -type f -name "${1:-*.${format:-pcap}}" | sort
 }
 
 # verify ARGUMENTS...: all finished files against the plan; sets $verdict.

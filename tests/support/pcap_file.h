@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * A pcap file, mapped: a reader of the tests' own, so that what the daemon writes is not judged by
- * the daemon's code.
+ * A pcap or pcapng file, mapped: a reader of the tests' own, so that what the daemon writes is not
+ * judged by the daemon's code.
  */
 struct pcap_file {
 	const uint8_t *bytes;
@@ -15,6 +15,7 @@ struct pcap_file {
 	size_t offset; /* of the next record */
 	bool swapped;
 	bool nanoseconds;
+	bool is_pcapng;     /* of one section and one interface, as ours are */
 	uint32_t link_type; /* the whole word, with what stands above the low 16 bits */
 };
 

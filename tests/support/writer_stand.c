@@ -110,8 +110,9 @@ static void read_statistics(struct stand *stand, struct ledger_statistics *slot)
 
 void stand_store(struct stand *stand, struct writer *writer, uint64_t number, unsigned int count)
 {
-	struct append append;
+	const bool is_pcapng = stand->output.format == FORMAT_PCAPNG;
 	uint8_t bytes[STAND_PACKET] = { 0 };
+	struct append append;
 
 	if (number > stand->shared->arrived) {
 		atomic_store(&stand->shared->in_kernel, 1);
@@ -119,7 +120,9 @@ void stand_store(struct stand *stand, struct writer *writer, uint64_t number, un
 		stand->shared->kernel_counts += count;
 		atomic_store(&stand->shared->in_kernel, 0);
 	}
-	writer_begin_block(writer, &append, (uint64_t)count * (STAND_PACKET + PCAP_RECORD_SIZE),
+	writer_begin_block(writer, &append,
+	    count * (uint64_t)(is_pcapng ? pcapng_packet_size(STAND_PACKET)
+					 : STAND_PACKET + PCAP_RECORD_SIZE),
 	    count, start_ns, start_ns);
 	for (unsigned int i = 0; i < count; i++) {
 		const struct packet packet = { .time_ns = start_ns + number,
@@ -129,38 +132,81 @@ void stand_store(struct stand *stand, struct writer *writer, uint64_t number, un
 		uint64_t value = stand_value(number, i);
 
 		memcpy(bytes, &value, sizeof(value));
-		append_packet(&append, &packet);
+		if (is_pcapng)
+			append_to_pcapng(&append, &packet);
+		else
+			append_packet(&append, &packet);
 	}
 	read_statistics(stand, writer_statistics_slot(writer));
 	writer_commit_block(writer, &append, number, 1);
 }
 
+/* The packet behind a record's head, in the file; false where it is cut. */
+static bool read_packet(FILE *file, uint64_t *ret_value)
+{
+	uint8_t bytes[STAND_PACKET];
+
+	if (fread(bytes, STAND_PACKET, 1, file) != 1)
+		return false;
+	memcpy(ret_value, bytes, sizeof(*ret_value));
+	return true;
+}
+
+/* 1 with a packet, 0 at the end, -1 where there is no whole record. */
+static int next_pcap(FILE *file, uint64_t *ret_value)
+{
+	struct pcap_record record;
+	size_t got = fread(&record, 1, sizeof(record), file);
+
+	if (got == 0)
+		return 0;
+	return got == sizeof(record) && record.captured_length == STAND_PACKET &&
+		       read_packet(file, ret_value)
+		   ? 1
+		   : -1;
+}
+
+/* The same; what is in no packet is read past. */
+static int next_pcapng(FILE *file, uint64_t *ret_value)
+{
+	uint8_t block[1024];
+	uint32_t head[2], end;
+	size_t got;
+
+	while ((got = fread(head, 1, sizeof(head), file)) > 0) {
+		if (got != sizeof(head) || head[1] < 12 || head[1] - 8 > sizeof(block) ||
+		    fread(block, head[1] - 8, 1, file) != 1)
+			return -1;
+		memcpy(&end, block + head[1] - 12, sizeof(end));
+		if (end != head[1])
+			return -1;
+		if (head[0] != PCAPNG_PACKET)
+			continue;
+		memcpy(ret_value, block + PCAPNG_PACKET_HEAD - 8, sizeof(*ret_value));
+		return head[1] == pcapng_packet_size(STAND_PACKET) ? 1 : -1;
+	}
+	return 0;
+}
+
 int64_t stand_read(const struct stand *stand, const char *name,
     void (*take)(void *user, uint64_t value), void *user)
 {
-	uint8_t bytes[STAND_PACKET], header[PCAP_HEADER_SIZE];
-	struct pcap_record record;
+	int (*next)(FILE *, uint64_t *) = strstr(name, ".pcapng") ? next_pcapng : next_pcap;
+	uint8_t header[PCAP_HEADER_SIZE];
 	int64_t packets = 0;
 	int fd = openat(stand->seat.directory, name, O_RDONLY | O_CLOEXEC);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
-	size_t got;
+	uint64_t value;
+	int r;
 
 	if (!file)
 		return -1;
-	if (fread(header, 1, sizeof(header), file) != sizeof(header))
+	if (next == next_pcap && fread(header, 1, sizeof(header), file) != sizeof(header))
 		packets = -1;
-	while (packets >= 0 && (got = fread(&record, 1, sizeof(record), file)) > 0) {
-		uint64_t value;
-
-		if (got != sizeof(record) || record.captured_length != STAND_PACKET ||
-		    fread(bytes, STAND_PACKET, 1, file) != 1) {
-			packets = -1;
-			break;
-		}
-		memcpy(&value, bytes, sizeof(value));
-		if (take)
+	while (packets >= 0 && (r = next(file, &value)) != 0) {
+		packets = r < 0 ? -1 : packets + 1;
+		if (r > 0 && take)
 			take(user, value);
-		packets++;
 	}
 	fclose(file);
 	return packets;

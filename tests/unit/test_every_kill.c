@@ -60,6 +60,8 @@ static _Noreturn void live(struct stand *stand)
 		next = commit.block_number + 1;
 	if (writer_open(&writer, &stand->seat) < 0)
 		_exit(2);
+	if (next > 1)
+		writer_note(writer, LOSSES_TAKEOVER);
 	for (; next <= BLOCKS; next++) {
 		stand_store(stand, writer, next, BLOCK_PACKETS);
 		if (next % TICK_EACH == 0)
@@ -175,6 +177,29 @@ static void take(void *user, uint64_t value)
 	(*(uint64_t *)user)++;
 }
 
+/* Its statistics at the end are there once, and not before the last packet. */
+static void check_end(const char *name)
+{
+	static uint8_t bytes[1 << 20];
+	uint32_t head[2], last = 0, before = 0;
+	int fd = openat(trial.seat.directory, name, O_RDONLY | O_CLOEXEC);
+	size_t size;
+
+	assert_true(fd >= 0);
+	size = (size_t)read(fd, bytes, sizeof(bytes));
+	close(fd);
+	if (trial.output.format != FORMAT_PCAPNG)
+		return;
+	for (size_t at = 0; at + sizeof(head) <= size; at += head[1]) {
+		memcpy(head, bytes + at, sizeof(head));
+		assert_true(head[1] >= PCAPNG_BLOCK_LEAST);
+		before = last;
+		last = head[0];
+	}
+	assert_int_equal(last, PCAPNG_STATISTICS);
+	assert_int_equal(before, PCAPNG_PACKET);
+}
+
 static void check_file(const char *name, uint64_t *packets)
 {
 	unsigned int told = 0;
@@ -182,6 +207,7 @@ static void check_file(const char *name, uint64_t *packets)
 	int64_t found;
 
 	assert_null(strstr(name, ".part"));
+	check_end(name);
 	found = stand_read(&trial, name, take, packets);
 	assert_true(found > 0);
 	assert_int_equal(fstatat(trial.seat.directory, name, &status, 0), 0);
@@ -318,12 +344,11 @@ static pid_t start(void)
 }
 #endif
 
-static void wherever_a_kill_comes_the_next_life_makes_it_whole(void **state)
+static void a_kill_anywhere_is_made_whole(void)
 {
 #ifdef __x86_64__
 	pid_t pid = start();
 
-	(void)state;
 	if (pid == 0) {
 		print_message("SKIP: no process may be traced here\n");
 		skip();
@@ -334,10 +359,23 @@ static void wherever_a_kill_comes_the_next_life_makes_it_whole(void **state)
 	    states, trials);
 	assert_true(trials > 100 / stride);
 #else
-	(void)state;
 	print_message("SKIP: knows how a system call looks on x86-64 alone\n");
 	skip();
 #endif
+}
+
+static void wherever_a_kill_comes_the_next_life_makes_it_whole(void **state)
+{
+	(void)state;
+	a_kill_anywhere_is_made_whole();
+}
+
+/* With blocks of statistics: one that a successor puts, and one at each file's end. */
+static void so_it_does_with_pcapng(void **state)
+{
+	(void)state;
+	life.output.format = trial.output.format = FORMAT_PCAPNG;
+	a_kill_anywhere_is_made_whole();
 }
 
 static int open_stand(struct stand *stand, uint8_t **ret_stage)
@@ -360,6 +398,7 @@ static int set_up(void **state)
 
 	(void)state;
 	umask(0027);
+	steps = states = trials = 0;
 	stride = wish ? (unsigned int)atoi(wish) : 1;
 	if (!wish && scale)
 		stride *= (unsigned int)atoi(scale);
@@ -384,6 +423,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    wherever_a_kill_comes_the_next_life_makes_it_whole, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(so_it_does_with_pcapng, set_up, tear_down),
 	};
 
 	return RUN_TESTS(tests);

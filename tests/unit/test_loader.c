@@ -199,7 +199,6 @@ static const struct {
 	{ "interfaces: [{name: e}]\ncapture: {timestamp: gps}\n",
 	    ":2:22: capture.timestamp: \"gps\" is none of them; software, hardware" },
 	{ "interfaces: [{name: e}]\ncapture: {promiscuous: maybe}\n", "true or false" },
-	{ "interfaces: [{name: e}]\noutput: {format: pcapng}\n", "pcapng is not in this version" },
 	{ "interfaces: [{name: e}]\noutput: {compression: zstd}\n", "zstd is not in this version" },
 	{ "interfaces: [{name: e}]\noutput: {compression: lz4}\n", "lz4 is not in this version" },
 	{ "interfaces: [{name: e}]\noutput: {level: 3}\n", "not in this version" },

@@ -9,6 +9,35 @@
 
 static const uint64_t second = 1000000000;
 
+static void each_format_has_its_extension(void **state)
+{
+	const struct name_parts parts = { "s", "i", 3, FORMAT_PCAPNG };
+	enum file_format format;
+	char name[64];
+
+	(void)state;
+	assert_int_equal(name_expand(name, sizeof(name), "%{sensor}", &parts, 0), 0);
+	assert_string_equal(name, "s.pcapng");
+	assert_true(name_is_capture(name, &format));
+	assert_int_equal(format, FORMAT_PCAPNG);
+	assert_int_equal(name_number(name, sizeof(name), "s.pcapng", 0, 2), 0);
+	assert_string_equal(name, "s-2.pcapng");
+	assert_int_equal(name_number(name, sizeof(name), "s-2.pcapng", 2, 0), 0);
+	assert_string_equal(name, "s.pcapng");
+	assert_int_equal(name_pattern(name, sizeof(name), "%{sensor}", &parts), 0);
+	assert_int_equal(fnmatch(name, "s-1.pcapng", 0), 0);
+	assert_int_not_equal(fnmatch(name, "s-1.pcap", 0), 0);
+	assert_true(name_is_capture("a.pcap", &format));
+	assert_int_equal(format, FORMAT_PCAP);
+	assert_false(name_is_capture(".pcap", &format));
+	assert_false(name_is_capture("a.pcapn", &format));
+	assert_int_equal(name_of_part("a.pcap.part"), 6);
+	assert_int_equal(name_of_part("a.pcapng.part"), 8);
+	assert_int_equal(name_of_part("a.pcapng"), 0);
+	assert_int_equal(name_of_part("a.idx.part"), 0);
+	assert_int_equal(name_of_part(".pcap.part"), 0);
+}
+
 static void names_expand(void **state)
 {
 	static const struct {
@@ -26,7 +55,7 @@ static void names_expand(void **state)
 		{ "a//b", NULL, -EINVAL },
 		{ "a/", NULL, -EINVAL },
 	};
-	const struct name_parts parts = { "s", "eth0.5", 3 };
+	const struct name_parts parts = { "s", "eth0.5", 3, FORMAT_PCAP };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -97,7 +126,7 @@ static void a_pattern_fits_each_name_of_a_template(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct name_parts parts = { "s", cases[i].interface, 3 };
+		const struct name_parts parts = { "s", cases[i].interface, 3, FORMAT_PCAP };
 		char pattern[128];
 
 		assert_int_equal(
@@ -106,7 +135,7 @@ static void a_pattern_fits_each_name_of_a_template(void **state)
 			fail_msg("%s: %s", pattern, cases[i].name);
 	}
 	for (size_t size = 1; size < 10; size++) {
-		const struct name_parts parts = { "s", NULL, 0 };
+		const struct name_parts parts = { "s", NULL, 0, FORMAT_PCAP };
 		char pattern[16];
 
 		assert_int_equal(name_pattern(pattern, size, "%Y-%m", &parts), -ENAMETOOLONG);
@@ -116,6 +145,7 @@ static void a_pattern_fits_each_name_of_a_template(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_format_has_its_extension),
 		cmocka_unit_test(names_expand),
 		cmocka_unit_test(an_interface_named_like_a_conversion_stays_as_it_is),
 		cmocka_unit_test(a_name_that_is_too_long_is_refused),

@@ -238,7 +238,7 @@ static void only_regular_files_are_touched(void **state)
 
 	(void)state;
 	assert_int_equal(repair_file(directory, "f.pcap", &wish, &report), -ENOENT);
-	assert_int_equal(repair_file(directory, "f.pcapng", &wish, &report), -EINVAL);
+	assert_int_equal(repair_file(directory, "f.cap", &wish, &report), -EINVAL);
 	build(0);
 	put("other", capture.bytes, capture.size - 1);
 	assert_int_equal(symlinkat("other", directory, "f.pcap.part"), 0);
