@@ -307,7 +307,8 @@ static void open_next(struct change *change)
 	int r = make_next(change);
 
 	change->error = 0;
-	change->from->is_joined = true;
+	/* Where nothing is made, nothing is there to undo. */
+	change->from->is_joined = change->to != NULL;
 	if (r >= 0)
 		r = group_begin_beside(change->to, change->from);
 	if (r < 0) {
