@@ -346,6 +346,8 @@ static int on_reload_signal(
 	if (supervisor->is_stopping || supervisor->is_leaving)
 		return 0;
 	supervisor->wants_reload = true;
+	/* Who asks is to hear of it, also where it comes together with our own. */
+	supervisor->takes_up = false;
 	if (supervisor->is_ready)
 		reload(supervisor);
 	return 0;
