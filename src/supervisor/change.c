@@ -173,10 +173,11 @@ static int aim(struct change *change)
 
 /* ---- the next generation ----------------------------------------------------------------- */
 
-static void on_failed(void *user, int error)
+static void on_failed(void *user, const struct group *group, int error)
 {
 	struct change *change = user;
 
+	(void)group;
 	change->error = error;
 }
 

@@ -157,12 +157,12 @@ void crew_look(struct crew *crew, int error)
 		crew->changed(crew->owner.user, take_error(crew));
 }
 
-void crew_look_at_arrival(struct crew *crew, const struct group *arrival)
+void crew_look_at_arrival(struct crew *crew, const struct group *arrival, int error)
 {
 	for (size_t i = 0; i < crew->config->interface_count; i++)
 		if (crew->groups[i] == arrival)
 			crew->groups[i]->arrives = false;
-	crew_look(crew, 0);
+	crew_look(crew, error);
 }
 
 static void on_removed(void *user, struct removal *removal)

@@ -42,8 +42,8 @@ bool crew_is_changing(const struct crew *crew);
 /* Tell crew.changed, where nothing is under way any more. */
 void crew_look(struct crew *crew, int error);
 
-/* The same, since one that came runs. */
-void crew_look_at_arrival(struct crew *crew, const struct group *arrival);
+/* The same, since one that came runs, or, with an error, could not begin. */
+void crew_look_at_arrival(struct crew *crew, const struct group *arrival, int error);
 
 /*
  * Lay out the workers of an interface in the run that its record serves by, which is new.  Logs.

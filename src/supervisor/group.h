@@ -15,8 +15,9 @@ struct group_limits;
 struct group_owner {
 	/* Every worker has joined, packets count. */
 	void (*runs)(void *user, const struct group *group);
-	void (*failed)(void *user, int error); /* it could not begin; all is logged */
-	void (*ended)(void *user);             /* a stop that was asked for is done */
+	/* It could not begin; all is logged. */
+	void (*failed)(void *user, const struct group *group, int error);
+	void (*ended)(void *user); /* a stop that was asked for is done */
 	void *user;
 };
 

@@ -177,10 +177,8 @@ static void on_failed(struct group *group, struct child *child, const struct mes
 	/* At the first start nobody captures yet: the service says so instead of half working; and
 	 * so does a reload. */
 	if (!group->runs &&
-	    (group->arrives || (message->error != -ENETDOWN && message->error != -ENODEV))) {
-		group->arrives = false;
-		group->owner.failed(group->owner.user, message->error);
-	}
+	    (group->arrives || (message->error != -ENETDOWN && message->error != -ENODEV)))
+		group->owner.failed(group->owner.user, group, message->error);
 }
 
 static void on_finished(struct group *group, struct child *child, const struct message *message)

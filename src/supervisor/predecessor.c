@@ -94,9 +94,10 @@ static void on_runs(void *user, const struct group *group)
 }
 
 /* It is tried again, until it ends. */
-static void on_failed(void *user, int error)
+static void on_failed(void *user, const struct group *group, int error)
 {
 	(void)user;
+	(void)group;
 	(void)error;
 }
 

@@ -34,9 +34,10 @@ static void on_runs(void *user, const struct group *group)
 	(void)group;
 }
 
-static void on_failed(void *user, int error)
+static void on_failed(void *user, const struct group *group, int error)
 {
 	(void)user;
+	(void)group;
 	(void)error;
 }
 

@@ -216,19 +216,19 @@ static void on_group_runs(void *user, const struct group *group)
 	if (!supervisor->is_ready || group->arrives)
 		tell_started(supervisor, group);
 	if (group->arrives)
-		crew_look_at_arrival(&supervisor->crew, group);
+		crew_look_at_arrival(&supervisor->crew, group, 0);
 	tell_ready(supervisor);
 }
 
-static void on_group_failed(void *user, int error)
+static void on_group_failed(void *user, const struct group *group, int error)
 {
 	struct supervisor *supervisor = user;
 
 	/* A link that came late must not end the capture of the others: it is tried again. */
 	if (!supervisor->is_ready)
 		fail(supervisor, error);
-	else if (supervisor->is_reloading)
-		crew_look(&supervisor->crew, error);
+	else if (group->arrives)
+		crew_look_at_arrival(&supervisor->crew, group, error);
 }
 
 /* ---- stopping ---------------------------------------------------------------------------- */

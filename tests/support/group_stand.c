@@ -48,9 +48,10 @@ static void on_runs(void *user, const struct group *which)
 	times_run++;
 }
 
-static void on_failed(void *user, int error)
+static void on_failed(void *user, const struct group *which, int error)
 {
 	(void)user;
+	assert_ptr_equal(which, &group);
 	failure = error;
 }
 
