@@ -161,9 +161,16 @@ void membership_tell_gap(const struct group *group, struct child *child)
 
 /* ---- leaving ----------------------------------------------------------------------------- */
 
+/* A program leaves one out that joins, until it captures. */
+static bool has_share(const struct group *group, const struct child *child)
+{
+	return group->intake.program.count == 0 || child->heritage.life != LIFE_BEGINS ||
+	       child_state(child) == STATE_RUNNING;
+}
+
 void membership_lose(struct group *group, struct child *child)
 {
-	if (!applies(group) || !is_member(child))
+	if (!applies(group) || !is_member(child) || !has_share(group, child))
 		return;
 	/* Its share must not be counted as that of one that captures. */
 	child->captures = false;

@@ -3,6 +3,8 @@
 
 #include "base/array.h"
 #include "base/clock.h"
+#include "capture/program.h"
+#include "supervisor/membership.h"
 #include "support/group_stand.h"
 
 #include <signal.h>
@@ -140,6 +142,36 @@ static void one_that_loses_the_ring_waits_until_those_who_join_are_gone(void **s
 	group.is_joined = false;
 	assert_true(turn_until(lost_one_is_back, 3000));
 	assert_int_not_equal(socket_cookie(group.children[0].socket), cookie);
+	stop_in_order();
+}
+
+/* As it stands when it dies, where the order of the members is not known. */
+static uint64_t gap_of_one_that_dies(enum life life, enum ledger_state state)
+{
+	struct child *child = &group.children[0];
+
+	child->heritage.life = life;
+	child_set_state(child, state);
+	child->captures = false;
+	child->gap_since_ns = 0;
+	atomic_store(&group.record->front, 0);
+	membership_lose(&group, child);
+	return child->gap_since_ns;
+}
+
+/* A program has left it out. */
+static void one_that_dies_before_it_captures_leaves_no_gap(void **state)
+{
+	(void)state;
+	begin(fake_good);
+	assert_true(turn_until(all_run, 3000));
+	assert_int_not_equal(gap_of_one_that_dies(LIFE_BEGINS, STATE_ARMED), 0);
+	assert_int_equal(program_constant(&group.intake.program, 0), 0);
+	assert_int_equal(gap_of_one_that_dies(LIFE_BEGINS, STATE_STARTING), 0);
+	assert_int_equal(gap_of_one_that_dies(LIFE_BEGINS, STATE_ARMED), 0);
+	assert_int_not_equal(gap_of_one_that_dies(LIFE_BEGINS, STATE_RUNNING), 0);
+	assert_int_not_equal(gap_of_one_that_dies(LIFE_TAKES_OVER, STATE_STARTING), 0);
+	group.children[0].gap_since_ns = 0;
 	stop_in_order();
 }
 
@@ -385,6 +417,7 @@ int main(void)
 		GROUP_TEST(one_that_loses_the_ring_begins_a_new_group_where_it_was_alone),
 		GROUP_TEST(one_that_loses_the_ring_joins_the_group_of_the_others),
 		GROUP_TEST(one_that_loses_the_ring_waits_until_those_who_join_are_gone),
+		GROUP_TEST(one_that_dies_before_it_captures_leaves_no_gap),
 		GROUP_TEST(one_that_gives_way_keeps_its_place_to_the_end),
 		GROUP_TEST(one_that_keeps_dying_while_stopping_has_some_more_lives),
 		GROUP_TEST(one_that_is_dead_when_the_stop_comes_has_its_ring_drained),
