@@ -24,6 +24,9 @@
 #define SO_NETNS_COOKIE 71 /* Linux 5.14 */
 #endif
 
+/* The same in each namespace: it is made with it. */
+enum { LOOPBACK_INDEX = 1 };
+
 int socket_open(const struct place *place)
 {
 	return place_socket(place, AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
@@ -141,22 +144,64 @@ uint64_t socket_inode(int fd)
 	return fstat(fd, &status) < 0 ? 0 : status.st_ino;
 }
 
-/* Of this thread, which may be visiting another namespace. */
-static int open_list(void *user)
+/* A group address that nobody else has; the least of its first byte's bits make it one. */
+static void make_mark(uint8_t mark[ETH_ALEN], uint64_t inode)
 {
-	int fd = open("/proc/thread-self/net/packet", O_RDONLY | O_CLOEXEC);
+	mark[0] = 0x03;
+	for (size_t i = 1; i < ETH_ALEN; i++)
+		mark[i] = (uint8_t)(inode >> 8 * (ETH_ALEN - 1 - i));
+}
 
-	(void)user;
+uint64_t socket_mark(int fd)
+{
+	struct packet_mreq membership = {
+		.mr_ifindex = LOOPBACK_INDEX,
+		.mr_type = PACKET_MR_MULTICAST,
+		.mr_alen = ETH_ALEN,
+	};
+	const uint64_t inode = socket_inode(fd);
+
+	make_mark(membership.mr_address, inode);
+	/* Without it, for want of memory, there is still the list of sockets. */
+	(void)setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof(membership));
+	return inode;
+}
+
+/* Of this thread, which may be visiting another namespace. */
+static int open_list(void *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
 	return fd < 0 ? -errno : fd;
 }
 
-int socket_is_held(const struct place *place, uint64_t inode)
+static bool names_socket(const char *line, uint64_t inode)
 {
-	int fd = place_visit(place, open_list, NULL);
+	uint64_t one;
+
+	return sscanf(line, "%*s %*d %*d %*x %*d %*d %*u %*u %" SCNu64, &one) == 1 && one == inode;
+}
+
+static bool names_mark(const char *line, uint64_t inode)
+{
+	uint8_t mark[ETH_ALEN];
+	uint64_t one, own = 0;
+	int ifindex;
+
+	make_mark(mark, inode);
+	for (size_t i = 0; i < ETH_ALEN; i++)
+		own = own << 8 | mark[i];
+	return sscanf(line, "%d %*s %*d %*d %" SCNx64, &ifindex, &one) == 2 &&
+	       ifindex == LOOPBACK_INDEX && one == own;
+}
+
+static int is_in_list(const struct place *place, char *path,
+    bool (*names)(const char *line, uint64_t inode), uint64_t inode)
+{
+	int fd = place_visit(place, open_list, path);
 	FILE *list = fd < 0 ? NULL : fdopen(fd, "r");
 	char line[256];
-	uint64_t one;
-	int is_held = 0;
+	int is_there = 0;
 
 	if (fd < 0)
 		return fd;
@@ -164,13 +209,22 @@ int socket_is_held(const struct place *place, uint64_t inode)
 		close(fd);
 		return -ENOMEM;
 	}
-	while (!is_held && fgets(line, sizeof(line), list))
-		is_held = sscanf(line, "%*s %*d %*d %*x %*d %*d %*u %*u %" SCNu64, &one) == 1 &&
-			  one == inode;
+	while (!is_there && fgets(line, sizeof(line), list))
+		is_there = names(line, inode);
 	if (ferror(list))
-		is_held = -EIO;
+		is_there = -EIO;
 	fclose(list);
-	return is_held;
+	return is_there;
+}
+
+int socket_is_held(const struct place *place, uint64_t inode)
+{
+	static char sockets[] = "/proc/thread-self/net/packet";
+	static char marks[] = "/proc/thread-self/net/dev_mcast";
+	int r = is_in_list(place, sockets, names_socket, inode);
+
+	/* In this order: the mark is what goes last. */
+	return r != 0 ? r : is_in_list(place, marks, names_mark, inode);
 }
 
 int socket_seat(int fd, struct socket_seat *ret_seat)

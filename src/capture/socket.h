@@ -63,9 +63,22 @@ uint64_t socket_cookie(int fd);
 uint64_t socket_inode(int fd);
 
 /*
- * Whether the packet socket of that inode is still in that list, of the place's namespace: it is
- * for as long as any process holds a descriptor of it.  Returns 1, 0, or a negative errno where the
- * list cannot be read.
+ * Mark a socket that is about to be closed, so that socket_is_held() can tell when it is out of its
+ * fanout group, too.  Returns its inode; 0 where it cannot be told.
+ */
+uint64_t socket_mark(int fd);
+
+/*
+ * Whether any process still holds a descriptor of the packet socket of that inode, or the kernel is
+ * not yet done with what a marked one was in.
+ *
+ * Whoever closes it last may be kept from the processor after the kernel has taken it from that
+ * list, and before it takes it out of its fanout group.  Its memberships end after that, in every
+ * kernel: the mark is one, in a group of the loopback interface, where it costs nothing, that no
+ * other socket is in.
+ *
+ * Both lists are those of the place's namespace.  Returns 1, 0, or a negative errno where one of
+ * them cannot be read.
  */
 int socket_is_held(const struct place *place, uint64_t inode);
 

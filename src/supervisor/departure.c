@@ -13,7 +13,7 @@ enum { LOOK_US = 1000 };
 void departure_note(struct departure *departure, const struct group *group, int fd)
 {
 	departure->place = interfaces_place(group->interfaces, group->interface);
-	departure->inodes[departure->count++] = socket_inode(fd);
+	departure->inodes[departure->count++] = socket_mark(fd);
 }
 
 void departure_note_all(struct departure *departure, const struct group *group)

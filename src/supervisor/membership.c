@@ -218,7 +218,7 @@ bool membership_leave(struct group *group, struct child *child)
 		 */
 		if (!may_move(group) || (group->runs && count(group, is_joining) > 0))
 			return false;
-		inode = socket_inode(child->socket);
+		inode = socket_mark(child->socket);
 		child_let_go(child);
 		child->leaving = inode;
 	}

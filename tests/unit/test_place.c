@@ -12,11 +12,13 @@
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_packet.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -147,6 +149,42 @@ static void a_socket_is_held_until_its_last_descriptor_is_closed(void **state)
 	assert_int_equal(socket_is_held(&there, inode), 0);
 }
 
+static bool has_group_address(const char *address)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+	    "PATH=$PATH:/usr/sbin:/sbin; ip -n " THERE " maddr show dev lo | grep -q '%s'",
+	    address);
+	return system(command) == 0;
+}
+
+/* Whoever closes it last may have taken it from the list, and not yet from its fanout group. */
+static void a_marked_socket_is_held_until_its_mark_is_gone(void **state)
+{
+	int fd = socket_open(&there), later = socket_open(&there);
+	const uint64_t inode = socket_mark(fd);
+	struct packet_mreq mark = { .mr_ifindex = 1, .mr_type = PACKET_MR_MULTICAST, .mr_alen = 6 };
+	char text[32];
+
+	(void)state;
+	assert_int_equal(inode, socket_inode(fd));
+	mark.mr_address[0] = 3;
+	for (int i = 1; i < 6; i++)
+		mark.mr_address[i] = (uint8_t)(inode >> 8 * (5 - i));
+	snprintf(text, sizeof(text), "03:%02x:%02x:%02x:%02x:%02x", mark.mr_address[1],
+	    mark.mr_address[2], mark.mr_address[3], mark.mr_address[4], mark.mr_address[5]);
+	assert_true(has_group_address(text));
+	assert_int_equal(
+	    setsockopt(later, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &mark, sizeof(mark)), 0);
+	close(fd);
+	assert_int_equal(socket_is_held(&there, inode), 1);
+	assert_int_equal(socket_is_held(PLACE_OF("lo"), inode), 0);
+	close(later);
+	assert_int_equal(socket_is_held(&there, inode), 0);
+	assert_false(has_group_address(text));
+}
+
 static void a_filter_is_compiled_where_its_device_is(void **state)
 {
 	static char text[] = "vlan 7 and udp";
@@ -214,6 +252,7 @@ int main(void)
 		cmocka_unit_test(a_device_is_found_where_it_is),
 		cmocka_unit_test(a_socket_says_where_it_was_made),
 		cmocka_unit_test(a_socket_is_held_until_its_last_descriptor_is_closed),
+		cmocka_unit_test(a_marked_socket_is_held_until_its_mark_is_gone),
 		cmocka_unit_test(a_filter_is_compiled_where_its_device_is),
 		cmocka_unit_test(a_name_of_nothing_is_no_namespace),
 		cmocka_unit_test(a_name_may_come_to_stand_for_another),
