@@ -138,7 +138,8 @@ int holds_read(struct holds *ret_holds, int directory)
 		holds_release(&holds);
 		return r;
 	}
-	qsort(holds.list, holds.count, sizeof(*holds.list), by_name);
+	if (holds.count > 0)
+		qsort(holds.list, holds.count, sizeof(*holds.list), by_name);
 	*ret_holds = holds;
 	return 0;
 }
