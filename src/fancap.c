@@ -23,6 +23,7 @@ static const struct {
 	{ "hold", verb_hold, "keep the files of a time, whatever output.retain says" },
 	{ "holds", verb_holds, "show what is held" },
 	{ "release", verb_release, "hold it no more" },
+	{ "on-close", verb_on_close, "run a program for each finished file" },
 	{ "ring", verb_ring, "say what a ring takes, and how long it lasts" },
 	{ "repair", verb_repair, "finish capture files that were left unfinished" },
 	{ "replay", verb_replay, "send capture files through an interface" },

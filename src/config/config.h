@@ -41,6 +41,7 @@ enum {
 	/* For a block of the least size, whose packets take more room in a pcapng, and statistics.
 	 */
 	PCAPNG_STAGE_LEAST = 12288,
+	ON_CLOSE_PARALLEL_MOST = 64,
 	SNAPLEN_MOST = 262144, /* tcpdump's and libpcap's own limit; 0 in the file means this */
 };
 
@@ -104,7 +105,7 @@ struct output_config {
 	bool preallocate;
 	bool index;
 	unsigned int digest; /* enum digest */
-	char **on_close;
+	char **on_close;     /* a program and its arguments, NULL at the end */
 	size_t on_close_count;
 	uint64_t on_close_parallel;
 };

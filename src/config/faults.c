@@ -257,6 +257,15 @@ static void check_retain(struct config_faults *faults, const struct config *conf
 		    size, workers);
 }
 
+/* Nothing would ever be removed. */
+static void check_after_close(struct config_faults *faults, const struct output_config *output)
+{
+	if (output->retain.after_close && output->on_close_count == 0)
+		config_faults_add(faults, "output.retain.after_close", "output.on_close",
+		    "keeps files until output.on_close is done with them, and that is empty; a "
+		    "program in output.on_close, or false");
+}
+
 static void check_directory(struct config_faults *faults, const char *directory)
 {
 	if (directory[0] != '/')
@@ -440,6 +449,7 @@ void faults_check_config(struct config_faults *faults, const struct config *conf
 	check_timestamp(faults, config);
 	check_stage(faults, config);
 	check_retain(faults, config);
+	check_after_close(faults, &config->output);
 	check_directory(faults, config->output.directory);
 	check_name(faults, config->output.name);
 	for (size_t i = 0; i < config->interface_count; i++)

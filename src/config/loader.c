@@ -264,12 +264,39 @@ static void read_interfaces(struct reader *reader, const yaml_node_t *list)
 	}
 }
 
-static void read_on_close(struct reader *reader, const yaml_node_t *value)
+static void read_argument(struct reader *reader, const yaml_node_t *item)
 {
-	if (value->type == YAML_SEQUENCE_NODE &&
-	    value->data.sequence.items.top == value->data.sequence.items.start)
+	struct output_config *output = &reader->config->output;
+	const char *text = text_of(item);
+
+	if (!text || strlen(text) != item->data.scalar.length)
+		fault_at(reader, item, "output.on_close", "is no argument; text");
+	else if (output->on_close_count == 0 && !text[0])
+		fault_at(reader, item, "output.on_close", "\"\" is no program; its path or name");
+	else if (!(output->on_close[output->on_close_count] = strdup(text)))
+		fault_at(reader, item, "output.on_close", "no memory for it");
+	else
+		output->on_close_count++;
+}
+
+static void read_on_close(struct reader *reader, const yaml_node_t *list)
+{
+	struct output_config *output = &reader->config->output;
+	const yaml_node_item_t *items = list->data.sequence.items.start;
+	size_t count;
+
+	place(reader, list, "output.on_close");
+	if (list->type != YAML_SEQUENCE_NODE) {
+		fault_at(reader, list, "output.on_close",
+		    "takes a list, a program and its arguments, such as [/usr/bin/rsync, -a]");
 		return;
-	fault_at(reader, value, "output.on_close", "is not in this version; []");
+	}
+	count = (size_t)(list->data.sequence.items.top - items);
+	output->on_close = calloc(count + 1, sizeof(*output->on_close));
+	if (!output->on_close)
+		fault_at(reader, list, "output.on_close", "no memory for it");
+	for (size_t i = 0; output->on_close && i < count; i++)
+		read_argument(reader, node_at(reader, items[i]));
 }
 
 static void read_section(struct reader *reader, const yaml_node_t *section, const char *prefix);
@@ -555,6 +582,9 @@ void config_free(struct config *config)
 		free(config->interfaces[i].name);
 	}
 	free(config->interfaces);
+	for (size_t i = 0; i < config->output.on_close_count; i++)
+		free(config->output.on_close[i]);
+	free(config->output.on_close);
 	settings_release(settings, settings_count, config);
 	free(config->sensor);
 	free(config->text);

@@ -183,13 +183,13 @@ const struct setting settings[] = {
 	{ "output.retain.age",    TIME(output.retain.age), .initial = "0", .reload = RELOAD_NOW, .help = "a time, or 0 for no bound" },
 	{ "output.retain.files",  NUMBER(output.retain.files), .initial = "0", .reload = RELOAD_NOW, .help = "a number, or 0 for no bound" },
 	{ "output.retain.free",   SHARE(output.retain.free), .initial = "5%", .reload = RELOAD_NOW, .help = "a share such as 5%, or 0 for no bound" },
-	{ "output.retain.after_close", BOOL(output.retain.after_close), .initial = "false", .only_default = true, .reload = RELOAD_NOW, .help = "keep what on_close has not seen" },
+	{ "output.retain.after_close", BOOL(output.retain.after_close), .initial = "false", .reload = RELOAD_NOW, .help = "keep what on_close is not done with" },
 	{ "output.sync",          WORD(output.sync, sync_words), .initial = "close", .reload = RELOAD_NEXT_FILE, .help = "when files are brought to the disk" },
 	{ "output.stage",         SIZE(output.stage), .initial = "4MiB", .least = 8192, .most = UINT64_C(1) << 32, .reload = RELOAD_REFUSED, .help = "a size, at least twice ring.block_size, a multiple of 4KiB" },
 	{ "output.preallocate",   BOOL(output.preallocate), .initial = "false", .only_default = true, .reload = RELOAD_NEXT_FILE, .help = "reserve rotate.size on the disk" },
 	{ "output.index",         BOOL(output.index), .initial = "false", .only_default = true, .reload = RELOAD_NEXT_FILE, .help = "write an index beside each file" },
 	{ "output.digest",        WORD(output.digest, digest_words), .initial = "none", .later = LATER(DIGEST_SHA256), .reload = RELOAD_NEXT_FILE, .help = "kept in the catalog" },
-	{ "output.on_close_parallel", NUMBER(output.on_close_parallel), .initial = "2", .least = 1, .most = 64, .only_default = true, .reload = RELOAD_NEXT_FILE, .help = "a number from 1 to 64" },
+	{ "output.on_close_parallel", NUMBER(output.on_close_parallel), .initial = "2", .least = 1, .most = ON_CLOSE_PARALLEL_MOST, .reload = RELOAD_NOW, .help = "a number from 1 to 64" },
 	{ "report.interval",      TIME(report.interval), .initial = "10s", .least = NSEC_PER_SEC, .most = 24 * HOUR, .reload = RELOAD_NOW, .help = "a time from 1s to 1d" },
 };
 const size_t settings_count = COUNT_OF(settings);

@@ -74,7 +74,8 @@ struct message_settings {
 struct message_retain {
 	uint64_t size, age, files, free;
 	uint64_t open_files, rotate_size;
-	uint64_t finished; /* files so far: with another there is something to do */
+	uint64_t after_close; /* 1: what output.on_close is not done with stays */
+	uint64_t finished;    /* files so far: with another there is something to do */
 };
 
 struct message {

@@ -13,16 +13,32 @@ void cull_begin(struct cull *cull, int directory, const char *sensor)
 {
 	*cull = (struct cull) { .directory = directory };
 	stock_begin(&cull->stock, directory, sensor);
+	close_record_begin(&cull->record, directory, sensor);
 }
 
 void cull_end(struct cull *cull)
 {
 	stock_release(&cull->stock);
+	close_record_release(&cull->record);
+}
+
+/* One that cannot be read says of nothing that it is done. */
+static int look_what_is_done(struct cull *cull)
+{
+	int r;
+
+	cull->stock.only_done = cull->retain.after_close;
+	if (!cull->retain.after_close)
+		return 0;
+	r = close_record_follow(&cull->record);
+	stock_mark_done(&cull->stock, &cull->record);
+	return r;
 }
 
 int cull_look(struct cull *cull)
 {
 	struct statvfs disk;
+	int r;
 
 	if (fstatvfs(cull->directory, &disk) < 0)
 		return -errno;
@@ -30,7 +46,8 @@ int cull_look(struct cull *cull)
 	cull->facts.disk_free = (uint64_t)disk.f_bavail * disk.f_frsize;
 	cull->removed = 0;
 	stock_check(&cull->stock);
-	return stock_follow(&cull->stock);
+	r = stock_follow(&cull->stock);
+	return r == 0 ? look_what_is_done(cull) : r;
 }
 
 /*
@@ -77,6 +94,7 @@ static int step(struct cull *cull, const struct holds *holds, struct cull_outcom
 	outcome->is_unsure = holds->is_unsure;
 	if (outcome->bound == RETENTION_FREE)
 		file = stock_freeing(&cull->stock, holds);
+	outcome->waiting = file ? 0 : stock_waiting(&cull->stock);
 	if (outcome->bound == RETENTION_KEPT || !file)
 		return 0;
 	r = removal_run(cull->directory, file->file, file->inode);

@@ -11,6 +11,7 @@
 struct cull {
 	int directory; /* the output directory, the caller's */
 	struct stock stock;
+	struct close_record record; /* what output.on_close is done with */
 	struct retain_config retain;
 	struct retention_facts facts; /* open_files, open_now and knows_time are the caller's */
 	uint64_t rotate_size;         /* output.rotate.size; 0: no bound */
@@ -25,6 +26,7 @@ struct cull_outcome {
 	int error;               /* negative errno: it cannot be removed, and is passed over */
 	bool is_out_of_reach;    /* output.retain.free, by all that is ours */
 	bool is_held, is_unsure; /* there are holds; and one that cannot be read */
+	uint64_t waiting;        /* files that stay until output.on_close is done with them */
 };
 
 void cull_begin(struct cull *cull, int directory, const char *sensor);

@@ -41,7 +41,11 @@ static void empty(struct stock *stock)
 		free(stock->files[i]);
 	}
 	free(stock->files);
-	stock_begin(stock, stock->directory, stock->sensor);
+	*stock = (struct stock) {
+		.directory = stock->directory,
+		.sensor = stock->sensor,
+		.only_done = stock->only_done,
+	};
 }
 
 void stock_release(struct stock *stock)
@@ -167,6 +171,31 @@ int stock_follow(struct stock *stock)
 	return r;
 }
 
+static bool waits(const struct stock *stock, const struct stock_file *file)
+{
+	return stock->only_done && !file->is_done && !file->is_gone;
+}
+
+void stock_mark_done(struct stock *stock, const struct close_record *record)
+{
+	for (size_t i = stock->first; i < stock->count; i++) {
+		struct stock_file *file = stock->files[i];
+		const struct close_mark mark = { file->file, file->inode, file->closed_ns };
+
+		if (!file->is_done && !file->is_gone)
+			file->is_done = close_record_has(record, &mark);
+	}
+}
+
+uint64_t stock_waiting(const struct stock *stock)
+{
+	uint64_t count = 0;
+
+	for (size_t i = stock->first; i < stock->count; i++)
+		count += waits(stock, stock->files[i]);
+	return count;
+}
+
 void stock_check(struct stock *stock)
 {
 	for (int i = 0; i < CHECK_AT_ONCE && stock->first < stock->count; i++) {
@@ -180,9 +209,10 @@ void stock_check(struct stock *stock)
 	}
 }
 
-static bool may_go(const struct stock_file *file, const struct holds *holds)
+static bool may_go(
+    const struct stock *stock, const struct stock_file *file, const struct holds *holds)
 {
-	return !file->is_gone && !file->is_stuck &&
+	return !file->is_gone && !file->is_stuck && !waits(stock, file) &&
 	       !holds_cover(holds, file->first_ns, file->last_ns);
 }
 
@@ -191,7 +221,7 @@ struct stock_file *stock_oldest(struct stock *stock, const struct holds *holds)
 	while (stock->first < stock->count && stock->files[stock->first]->is_gone)
 		stock->first++;
 	for (size_t i = stock->first; i < stock->count; i++)
-		if (may_go(stock->files[i], holds))
+		if (may_go(stock, stock->files[i], holds))
 			return stock->files[i];
 	return NULL;
 }
@@ -201,7 +231,7 @@ struct stock_file *stock_freeing(struct stock *stock, const struct holds *holds)
 	for (size_t i = stock->first; i < stock->count; i++) {
 		struct stock_file *file = stock->files[i];
 
-		if (!may_go(file, holds))
+		if (!may_go(stock, file, holds))
 			continue;
 		file->is_linked = removal_check(stock->directory, file->file, file->inode) > 0;
 		if (!file->is_linked)
@@ -215,7 +245,7 @@ uint64_t stock_free_bytes(const struct stock *stock, const struct holds *holds)
 	uint64_t bytes = 0;
 
 	for (size_t i = stock->first; i < stock->count; i++)
-		if (may_go(stock->files[i], holds) && !stock->files[i]->is_linked)
+		if (may_go(stock, stock->files[i], holds) && !stock->files[i]->is_linked)
 			bytes += stock->files[i]->bytes;
 	return bytes;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "storage/close_record.h"
 #include "storage/holds.h"
 
 #include <stdbool.h>
@@ -12,6 +13,7 @@ struct stock_file {
 	char *file; /* relative to the output directory */
 	uint64_t inode, bytes;
 	uint64_t first_ns, last_ns, closed_ns; /* since the epoch */
+	bool is_done;                          /* output.on_close is done with it */
 	bool is_gone;                          /* removed, or not to be found */
 	bool is_linked; /* has another name, too: to remove it frees nothing */
 	bool is_stuck;  /* cannot be removed: passed over like one that is held */
@@ -35,6 +37,7 @@ struct stock {
 	uint64_t inode; /* of the catalog, */
 	uint64_t place; /* up to where it was read, */
 	uint64_t lines; /* and how many of its own that were */
+	bool only_done; /* what output.on_close is not done with stays; the caller's */
 };
 
 void stock_begin(struct stock *stock, int directory, const char *sensor);
@@ -42,10 +45,16 @@ void stock_begin(struct stock *stock, int directory, const char *sensor);
 /* Read what the catalog has had since.  Returns 0 or a negative errno; no catalog is none. */
 int stock_follow(struct stock *stock);
 
+/* Look which of them output.on_close is done with. */
+void stock_mark_done(struct stock *stock, const struct close_record *record);
+
+/* How many there are that it is not done with, where that counts. */
+uint64_t stock_waiting(const struct stock *stock);
+
 /* Look whether a few of them are still there, in turn: people remove files, too. */
 void stock_check(struct stock *stock);
 
-/* The oldest file that is not held, or NULL. */
+/* The oldest file that is not held, and not passed over, or NULL. */
 struct stock_file *stock_oldest(struct stock *stock, const struct holds *holds);
 
 /* The same, of those whose removal frees something. */

@@ -56,6 +56,7 @@ static void make_plan(const struct curation *curation, bool knows_time, struct m
 	ret_plan->retain.age = retain->age;
 	ret_plan->retain.files = retain->files;
 	ret_plan->retain.free = retain->free;
+	ret_plan->retain.after_close = retain->after_close;
 	ret_plan->retain.rotate_size = config->output.rotate.size;
 	for (size_t i = 0; i < config->interface_count; i++)
 		ret_plan->retain.open_files += config->interfaces[i].workers;

@@ -9,6 +9,7 @@ int verb_check(int argc, char **argv);
 int verb_hold(int argc, char **argv);
 int verb_holds(int argc, char **argv);
 int verb_list(int argc, char **argv);
+int verb_on_close(int argc, char **argv);
 int verb_release(int argc, char **argv);
 int verb_repair(int argc, char **argv);
 int verb_replay(int argc, char **argv);

@@ -10,6 +10,7 @@
 #include "storage/cull.h"
 #include "worker/confine.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ static void take_plan(struct curator *curator, const struct message *message)
 		.age = plan->age,
 		.files = plan->files,
 		.free = plan->free,
+		.after_close = plan->after_close != 0,
 	};
 	cull->rotate_size = plan->rotate_size;
 	cull->facts.open_files = plan->open_files;
@@ -88,7 +90,13 @@ static void tell_short(struct curator *curator, const struct cull_outcome *outco
 {
 	struct message message = { .kind = MESSAGE_SHORT };
 
-	if (outcome->is_out_of_reach)
+	if (outcome->is_out_of_reach && outcome->waiting > 0)
+		snprintf(message.text, sizeof(message.text),
+		    "output.retain.free cannot be kept: %" PRIu64
+		    " finished files wait for output.on_close, as output.retain.after_close says "
+		    "(`fancap on-close --pending`)",
+		    outcome->waiting);
+	else if (outcome->is_out_of_reach)
 		snprintf(message.text, sizeof(message.text),
 		    "output.retain.free cannot be kept: others fill the disk, and all finished "
 		    "files of this sensor that are not held are not enough");
@@ -98,6 +106,9 @@ static void tell_short(struct curator *curator, const struct cull_outcome *outco
 		    outcome->is_unsure
 			? "one of the holds in the output directory cannot be read, so that every "
 			  "file is held (`fancap holds`)"
+		    : outcome->waiting > 0
+			? "the files that are left wait for output.on_close, as "
+			  "output.retain.after_close says (`fancap on-close --pending`)"
 		    : outcome->is_held ? "all files that are left are held (`fancap holds`)"
 				       : "no finished file is left to remove");
 	say(curator, &message);
@@ -163,7 +174,7 @@ static void tidy(struct curator *curator)
 	if (r == 0)
 		compact(curator);
 	if (r < 0 && !curator->is_failed)
-		tell_failed(curator, "the output directory", r);
+		tell_failed(curator, "the output directory, and what is in it", r);
 	curator->is_failed = r < 0;
 }
 
