@@ -93,7 +93,7 @@ static void remove_empty(const struct way *way)
 }
 
 /* 1: it has another name, too. */
-static int check_at(const struct way *way, dev_t device, uint64_t inode)
+static int check_at(const struct way *way, uint64_t inode)
 {
 	int directory = way->fds[way->depth - 1];
 	const char *name = way->names[way->depth - 1];
@@ -103,7 +103,8 @@ static int check_at(const struct way *way, dev_t device, uint64_t inode)
 		return -ESTALE;
 	if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	if (!S_ISREG(status.st_mode) || status.st_ino != inode || status.st_dev != device)
+	/* Not by its device: an overlay shows a file with that of the layer it is in. */
+	if (!S_ISREG(status.st_mode) || status.st_ino != inode)
 		return -ESTALE;
 	return status.st_nlink > 1;
 }
@@ -116,7 +117,7 @@ static int find(struct way *way, const char *file, uint64_t inode)
 	if (fstat(way->fds[0], &status) < 0)
 		return -errno;
 	r = go(way, file, status.st_dev);
-	return r < 0 ? r : check_at(way, status.st_dev, inode);
+	return r < 0 ? r : check_at(way, inode);
 }
 
 int removal_check(int directory, const char *file, uint64_t inode)

@@ -5,8 +5,8 @@
 
 /*
  * Remove a finished file, and the directories above it that are empty then, but for the output
- * directory.  Only a regular file with this inode, on the output directory's own file system, below
- * it, reached through no link, and not by a name that ends in .part.
+ * directory.  Only a regular file with this inode, in directories of the output directory's own
+ * file system below it, reached through no link, and not by a name that ends in .part.
  *
  * Returns 0, -ENOENT where there is nothing of the name, -ESTALE where there is something else, or
  * another negative errno.  Blocks on the disk: a large file takes its time.
