@@ -310,9 +310,9 @@ offer() {
 	sent=$(jq .sent <<<"$sent_line")
 }
 
-# files [EXPRESSION]: the output's files, below $work/out.
+# files [EXPRESSION]: the output's files, below $work/out; of $output_format, where that is set.
 files() {
-	find "$work/out" -type f -name "${1:-*.${format:-pcap}}" | sort
+	find "$work/out" -type f -name "${1:-*.${output_format:-pcap}}" | sort
 }
 
 # verify ARGUMENTS...: all finished files against the plan; sets $verdict.
