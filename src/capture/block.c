@@ -15,6 +15,12 @@
  */
 enum { FETCH_AHEAD = 512, CACHE_LINE = 64 };
 
+/*
+ * Of packets that come to less with their headers, one by one, the processor fetches by itself what
+ * is needed, and to ask for it costs more than it saves: some 2 of 34 ns with 60 bytes.
+ */
+enum { FETCH_FROM = 256 };
+
 uint32_t block_packet_count(const void *block)
 {
 	const struct tpacket_block_desc *head = block;
@@ -33,6 +39,8 @@ void block_walk_begin(struct block_walk *walk, void *block, size_t size)
 		return;
 	walk->packets_left = head->hdr.bh1.num_pkts;
 	walk->flags = head->hdr.bh1.block_status & TP_STATUS_LOSING;
+	if (head->hdr.bh1.blk_len / FETCH_FROM < head->hdr.bh1.num_pkts)
+		walk->fetched = size;
 	if (head->hdr.bh1.offset_to_first_pkt >= sizeof(*head))
 		walk->offset = LEAST(size, head->hdr.bh1.offset_to_first_pkt);
 }
