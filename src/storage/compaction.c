@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { LOCK_TRIES = 200, LOCK_PAUSE_NS = 1000000 };
 
 static const char name[] = "catalog.jsonl", half[] = "catalog.jsonl.new";
 
@@ -110,14 +113,30 @@ static int open_to(struct compaction *compaction)
 	return 0;
 }
 
+/*
+ * Workers hold it for the time of a line, and more than one may: it is seldom free where files are
+ * finished often, and the moments between are waited for.
+ */
+static int lock_alone(int fd)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK || i == LOCK_TRIES)
+			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+		(void)nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 /* With nobody appending: what they appended since, and then the name. */
 static int swap(struct compaction *compaction)
 {
 	struct stat status;
-	int r;
+	int r = lock_alone(fileno(compaction->from));
 
-	if (flock(fileno(compaction->from), LOCK_EX | LOCK_NB) < 0)
-		return -EAGAIN;
+	if (r < 0)
+		return r;
 	if (fstatat(compaction->directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    status.st_ino != compaction->inode)
 		return -EAGAIN;

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -424,6 +425,35 @@ static void a_catalog_is_compacted_and_followed(void **state)
 	cull_end(&cull);
 }
 
+/* As a worker does that writes a line. */
+static void a_catalog_in_use_is_compacted_between_two_lines(void **state)
+{
+	const struct timespec line = { .tv_nsec = 20000000 };
+	pid_t child;
+	int status, ready[2];
+
+	(void)state;
+	enter("0.pcap", 1, "mine", 100);
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		int fd = openat(directory, "catalog.jsonl", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+		if (flock(fd, LOCK_SH) < 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		(void)nanosleep(&line, NULL);
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], (char[1]) { 0 }, 1), 1);
+	assert_int_equal(compaction_run(directory), 0);
+	assert_int_equal(count_lines(), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 /* ---- many -------------------------------------------------------------------------------- */
 
 static uint64_t cpu_ns(void)
@@ -512,6 +542,8 @@ int main(void)
 		    what_a_hold_cannot_say_holds_everything, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
 		    a_catalog_is_compacted_and_followed, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(a_catalog_in_use_is_compacted_between_two_lines,
+		    make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
 		    one_among_many_is_cheap, make_directory, remove_directory),
 	};
