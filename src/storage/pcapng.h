@@ -63,6 +63,25 @@ static inline uint32_t pcapng_packet_size(uint32_t captured)
 	return PCAPNG_PACKET_HEAD + pcapng_padded(captured) + PCAPNG_PACKET_TAIL;
 }
 
+/* The head of an option as the word that its two halves are. */
+static inline uint32_t pcapng_option(uint16_t code, uint16_t size)
+{
+	const uint16_t halves[2] = { code, size };
+	uint32_t word;
+
+	memcpy(&word, halves, sizeof(word));
+	return word;
+}
+
+/*
+ * One word of a block, by itself: an array of them that is copied is first written to the stack,
+ * and read from there in greater pieces than it was written in, for which a processor waits.
+ */
+static inline void pcapng_put_word(uint8_t *to, ptrdiff_t index, uint32_t word)
+{
+	memcpy(to + 4 * index, &word, sizeof(word));
+}
+
 /*
  * Write the block of a packet; `to` has room for it.  Returns its size.  Inlined, as pcap_put().
  */
@@ -71,22 +90,26 @@ static inline __attribute__((always_inline)) size_t pcapng_put(
 {
 	enum { OPTION_FLAGS = 2, FLAGS_SIZE = 4 };
 	const uint32_t captured = pcap_captured(packet, snaplen);
-	const uint32_t padded = pcapng_padded(captured), size = pcapng_packet_size(captured);
+	const uint32_t size = pcapng_packet_size(captured);
 	const uint64_t ticks = microseconds ? packet->time_ns / 1000 : packet->time_ns;
-	const uint32_t head[PCAPNG_PACKET_HEAD / 4] = { PCAPNG_PACKET, size, 0,
-		(uint32_t)(ticks >> 32), (uint32_t)ticks, captured, pcap_wire(packet) };
-	const uint16_t option[2] = { OPTION_FLAGS, FLAGS_SIZE };
-	const uint32_t tail[] = { (packet->flags & PACKET_WAY) >> PACKET_WAY_SHIFT, 0, size };
-	uint8_t *end = to + PCAPNG_PACKET_HEAD + padded;
+	uint8_t *bytes = to + PCAPNG_PACKET_HEAD, *end = bytes + pcapng_padded(captured);
 
-	/* The padding; what goes before it goes over what of these bytes is not. */
-	memset(end - 4, 0, 4);
-	memcpy(to, head, sizeof(head));
+	pcapng_put_word(to, 0, PCAPNG_PACKET);
+	pcapng_put_word(to, 1, size);
+	pcapng_put_word(to, 2, 0); /* the interface */
+	pcapng_put_word(to, 3, (uint32_t)(ticks >> 32));
+	pcapng_put_word(to, 4, (uint32_t)ticks);
+	pcapng_put_word(to, 5, captured);
+	pcapng_put_word(to, 6, pcap_wire(packet));
 	if (packet->flags & PACKET_HAS_TAG && packet->captured_length >= VLAN_TAG_AT)
-		pcap_copy_tagged(to + PCAPNG_PACKET_HEAD, packet, captured);
+		pcap_copy_tagged(bytes, packet, captured);
 	else
-		memcpy(to + PCAPNG_PACKET_HEAD, packet->bytes, captured);
-	memcpy(end, option, sizeof(option));
-	memcpy(end + sizeof(option), tail, sizeof(tail));
+		memcpy(bytes, packet->bytes, captured);
+	/* The padding, and what is put behind it next. */
+	pcapng_put_word(bytes + captured, 0, 0);
+	pcapng_put_word(end, 0, pcapng_option(OPTION_FLAGS, FLAGS_SIZE));
+	pcapng_put_word(end, 1, (packet->flags & PACKET_WAY) >> PACKET_WAY_SHIFT);
+	pcapng_put_word(end, 2, 0); /* the end of the options */
+	pcapng_put_word(end, 3, size);
 	return size;
 }
