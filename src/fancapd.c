@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "config/loader.h"
 #include "supervisor/last_good.h"
+#include "supervisor/retry.h"
 #include "supervisor/supervisor.h"
 #include "tool/sensors.h"
 #include "worker/curator.h"
@@ -96,7 +97,8 @@ static int capture(const struct options *options, struct config **config, int st
 		seat.runtime_directory = directory;
 	seat.source = last_good_choose(config, options->config, seat.runtime_directory);
 	if (!*config)
-		return status;
+		return retry_end(
+		    status, last_good_is_missed(options->config), seat.runtime_directory);
 	seat.config = *config;
 	/* Modes are said where files are made: 0640 and 0750, whatever the caller's umask. */
 	(void)umask(0027);

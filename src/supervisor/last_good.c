@@ -215,6 +215,18 @@ enum config_source last_good_choose(
 	return source;
 }
 
+bool last_good_is_missed(const char *path)
+{
+	if (!keeper_finds_rings())
+		return false;
+	log_line(LOG_ERR,
+	    "%s is faulty, as is told above, and of the last good configuration there is no copy: "
+	    "nobody captures until it is mended, but the rings of before are kept, and gone on "
+	    "with then",
+	    path);
+	return true;
+}
+
 void last_good_tell(const char *path)
 {
 	const struct journal_about about = { 0 };

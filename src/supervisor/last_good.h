@@ -3,6 +3,8 @@
 
 #include "config/config.h"
 
+#include <stdbool.h>
+
 /*
  * The configuration that a sensor went on with last, as text in its runtime directory.  A life that
  * finds the rings of the one before goes on by what those were made by, whatever has become of the
@@ -23,6 +25,9 @@ enum config_source {
  */
 enum config_source last_good_choose(
     struct config **config, const char *path, const char *runtime_directory);
+
+/* Whether there are rings to go on with, and no configuration at all.  Logs, if so. */
+bool last_good_is_missed(const char *path);
 
 /* Tell that the file is faulty, and what is done about it.  Logs. */
 void last_good_tell(const char *path);

@@ -22,6 +22,7 @@
 #include "supervisor/predecessor.h"
 #include "supervisor/premises.h"
 #include "supervisor/report.h"
+#include "supervisor/retry.h"
 #include "supervisor/room.h"
 
 #include <errno.h>
@@ -162,6 +163,7 @@ static void tell_ready(struct supervisor *supervisor)
 	if (!supervisor->has_begun || supervisor->is_ready || supervisor->is_stopping)
 		return;
 	supervisor->is_ready = true;
+	retry_forget(supervisor->premises.runtime);
 	if (supervisor->premises.goes_on)
 		last_good_keep(supervisor->premises.runtime, supervisor->config);
 	report_tick(supervisor->report, clock_monotonic_ns());
@@ -191,17 +193,9 @@ static void tell_started(const struct supervisor *supervisor, const struct group
 	    ring);
 }
 
-/* The unit does not try again what people have to mend, and with it the store would be emptied. */
-static int status_of(enum exit_step step, int error, bool has_rings)
-{
-	const int status = exit_status_of(step, error);
-
-	return has_rings && (status == EX_NOPERM || status == EX_CONFIG) ? EX_OSERR : status;
-}
-
 static void fail(struct supervisor *supervisor, int error)
 {
-	supervisor->exit_status = status_of(STEP_CAPTURE, error, supervisor->premises.goes_on);
+	supervisor->exit_status = exit_status_of(STEP_CAPTURE, error);
 	report_notify("ERRNO=%d", -error);
 	(void)sd_event_exit(supervisor->event, 0);
 }
@@ -558,6 +552,7 @@ int supervisor_run(const struct supervisor_seat *seat)
 		.curation = { seat->config, &supervisor.premises, .run = seat->run, .channel = -1 },
 	};
 	enum exit_step step = STEP_CAPTURE;
+	bool has_rings;
 	int r;
 
 	workers_settle(seat->config);
@@ -570,10 +565,10 @@ int supervisor_run(const struct supervisor_seat *seat)
 		    keeper_count(supervisor.crew.keeper) > 0 ? PREMISES_GO_ON : PREMISES_ANEW,
 		    &step);
 	if (r < 0) {
-		supervisor.exit_status = status_of(step, r, keeper_count(supervisor.crew.keeper));
+		has_rings = keeper_count(supervisor.crew.keeper) > 0;
 		keeper_free(supervisor.crew.keeper);
 		report_notify("ERRNO=%d", -r);
-		return supervisor.exit_status;
+		return retry_end(exit_status_of(step, r), has_rings, seat->runtime_directory);
 	}
 	r = set_up_loop(&supervisor);
 	if (r >= 0)
@@ -584,9 +579,10 @@ int supervisor_run(const struct supervisor_seat *seat)
 	if (r >= 0)
 		r = sd_event_loop(supervisor.event);
 	if (r < 0) {
-		supervisor.exit_status = status_of(step, r, supervisor.premises.goes_on);
+		supervisor.exit_status = exit_status_of(step, r);
 		report_notify("ERRNO=%d", -r);
 	}
+	has_rings = supervisor.premises.goes_on && !supervisor.is_stopping;
 	tear_down(&supervisor);
-	return supervisor.exit_status;
+	return retry_end(supervisor.exit_status, has_rings, seat->runtime_directory);
 }

@@ -63,6 +63,7 @@ loosen() {
 last_checks() {
 	! has_sanitizers || check "the sanitizers found nothing" equal "$(inside journalctl --quiet --no-pager -o cat |
 		grep -A 40 -E '(ERROR|WARNING): [A-Za-z]*Sanitizer|runtime error: ' | head -n 100)" ""
+	[ "$checks_failed" = 0 ] || inside journalctl --no-pager --quiet -o short-precise >"$test_name.journal"
 }
 
 # boot_machine [loose]: where it is loose, a build with sanitizers is let be what it is.
