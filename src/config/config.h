@@ -38,9 +38,12 @@ enum {
 	SENSOR_NAME_LENGTH = 32, /* at most, without the NUL */
 	DEVICE_LENGTH = 15,      /* IFNAMSIZ without the NUL */
 	NAMESPACE_LENGTH = 47,   /* with @ and a device's name, what the ledger has room for */
-	/* For a block of the least size, whose packets take more room in a pcapng, and statistics.
-	 */
+	/* For a block of the least size, which may take more room as a pcapng, with statistics, and
+	 * more again as a frame that did not become smaller. */
 	PCAPNG_STAGE_LEAST = 12288,
+	/* What the libraries have; the least is 0, which is their own default. */
+	LZ4_LEVEL_MOST = 12,
+	ZSTD_LEVEL_MOST = 22,
 	ON_CLOSE_PARALLEL_MOST = 64,
 	SNAPLEN_MOST = 262144, /* tcpdump's and libpcap's own limit; 0 in the file means this */
 };

@@ -220,10 +220,27 @@ static void check_stage(struct config_faults *faults, const struct config *confi
 	else if (config->output.format == FORMAT_PCAPNG && stage < PCAPNG_STAGE_LEAST)
 		config_faults_add(faults, "output.stage", "output.format",
 		    "%" PRIu64 " is too small for pcapng; at least %d", stage, PCAPNG_STAGE_LEAST);
+	else if (config->output.compression != COMPRESSION_NONE && stage < PCAPNG_STAGE_LEAST)
+		config_faults_add(faults, "output.stage", "output.compression",
+		    "%" PRIu64 " is too small for compression; at least %d", stage,
+		    PCAPNG_STAGE_LEAST);
 	else if (stage < 2 * block)
 		config_faults_add(faults, "output.stage", "ring.block_size",
 		    "%" PRIu64 " is less than two blocks; at least twice ring.block_size: %" PRIu64,
 		    stage, 2 * block);
+}
+
+static void check_level(struct config_faults *faults, const struct output_config *output)
+{
+	static const char *const key = "output.level";
+
+	if (output->compression == COMPRESSION_LZ4 && output->level > LZ4_LEVEL_MOST)
+		config_faults_add(faults, key, "output.compression",
+		    "%" PRIu64 " is out of bounds; a number from 0 to %d with lz4", output->level,
+		    LZ4_LEVEL_MOST);
+	else if (output->compression == COMPRESSION_NONE && output->level > 0)
+		config_faults_warn(
+		    faults, key, NULL, "is not used; output.compression: lz4 or zstd uses it");
 }
 
 /* A worker that is not given is one, at least. */
@@ -448,6 +465,7 @@ void faults_check_config(struct config_faults *faults, const struct config *conf
 	check_rollover(faults, &config->fanout);
 	check_timestamp(faults, config);
 	check_stage(faults, config);
+	check_level(faults, &config->output);
 	check_retain(faults, config);
 	check_after_close(faults, &config->output);
 	check_directory(faults, config->output.directory);

@@ -67,7 +67,7 @@ struct message_file {
 /* What of a configuration a worker goes by, and a reload may change. */
 struct message_settings {
 	uint64_t rotate_size, rotate_interval, rotate_packets;
-	uint32_t snaplen, resolution, sync, format;
+	uint32_t snaplen, resolution, sync, format, compression, level;
 };
 
 /* What retention goes by: output.retain, and what the files that are open may come to. */

@@ -6,7 +6,7 @@
 
 /*
  * One block on its way into the stage: where the next record goes, and what was put so far.  Filled
- * by writer_begin_block(), committed by writer_commit_block().
+ * by writer_begin_block(), sealed by writer_seal_block(), committed by writer_commit_block().
  */
 struct append {
 	uint8_t *at; /* NULL: the storage refuses, packets are only counted */
@@ -15,7 +15,10 @@ struct append {
 	uint32_t longest; /* that one frame may be on the wire; a longer one is several */
 	bool microseconds;
 	bool is_pcapng; /* the packets are put by append_to_pcapng(); else by append_packet() */
-	uint64_t size;  /* of what was put, with the statistics in front of the packets */
+	uint64_t size;  /* of what was put, with the statistics in front of the packets; once it is
+			 * sealed, of what it is in the file */
+	uint64_t front; /* of these statistics alone */
+	uint64_t named_ns, begun_utc_ns; /* that a file would be begun with */
 	uint64_t packets, bytes;
 	uint64_t missing; /* counted by the kernel, but not found in the block */
 	uint64_t truncated_snaplen, truncated_block;

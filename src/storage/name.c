@@ -11,7 +11,17 @@
 
 enum { FORMAT_LENGTH = 1024, NUMBER_LENGTH = 16 };
 
-static const char *const extensions[] = { [FORMAT_PCAP] = ".pcap", [FORMAT_PCAPNG] = ".pcapng" };
+static const struct {
+	struct name_kind kind;
+	const char *extension;
+} kinds[] = {
+	{ { FORMAT_PCAP, COMPRESSION_NONE }, ".pcap" },
+	{ { FORMAT_PCAP, COMPRESSION_LZ4 }, ".pcap.lz4" },
+	{ { FORMAT_PCAP, COMPRESSION_ZSTD }, ".pcap.zst" },
+	{ { FORMAT_PCAPNG, COMPRESSION_NONE }, ".pcapng" },
+	{ { FORMAT_PCAPNG, COMPRESSION_LZ4 }, ".pcapng.lz4" },
+	{ { FORMAT_PCAPNG, COMPRESSION_ZSTD }, ".pcapng.zst" },
+};
 static const char part[] = ".part";
 
 static bool ends_with(const char *name, size_t length, const char *end)
@@ -21,31 +31,43 @@ static bool ends_with(const char *name, size_t length, const char *end)
 	return length > tail && memcmp(name + length - tail, end, tail) == 0;
 }
 
-static bool find_format(const char *name, size_t length, enum file_format *ret_format)
+static const char *extension_of(const struct name_parts *parts)
 {
-	for (size_t i = 0; i < COUNT_OF(extensions); i++) {
-		if (!ends_with(name, length, extensions[i]))
-			continue;
-		*ret_format = (enum file_format)i;
-		return true;
-	}
-	return false;
+	for (size_t i = 0; i < COUNT_OF(kinds); i++)
+		if (kinds[i].kind.format == parts->format &&
+		    kinds[i].kind.compression == parts->compression)
+			return kinds[i].extension;
+	return "";
 }
 
-bool name_is_capture(const char *name, enum file_format *ret_format)
+/* Its place in the table, or COUNT_OF(kinds). */
+static size_t find_kind(const char *name, size_t length)
 {
-	return find_format(name, strlen(name), ret_format);
+	size_t i = 0;
+
+	while (i < COUNT_OF(kinds) && !ends_with(name, length, kinds[i].extension))
+		i++;
+	return i;
+}
+
+bool name_is_capture(const char *name, struct name_kind *ret_kind)
+{
+	size_t i = find_kind(name, strlen(name));
+
+	if (i == COUNT_OF(kinds))
+		return false;
+	*ret_kind = kinds[i].kind;
+	return true;
 }
 
 size_t name_of_part(const char *name)
 {
 	size_t length = strlen(name);
-	enum file_format ignored;
 
 	if (!ends_with(name, length, part))
 		return 0;
 	length -= strlen(part);
-	return find_format(name, length, &ignored) ? length : 0;
+	return find_kind(name, length) < COUNT_OF(kinds) ? length : 0;
 }
 
 /* Append a value to a strftime format, where a % must be doubled. */
@@ -122,7 +144,7 @@ int name_expand(
 #pragma GCC diagnostic pop
 	if (name_leaves_directory(name))
 		return -EINVAL;
-	n = snprintf(text, size, "%s%s", name, extensions[parts->format]);
+	n = snprintf(text, size, "%s%s", name, extension_of(parts));
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
@@ -180,9 +202,9 @@ int name_pattern(char *text, size_t size, const char *template, const struct nam
 			return -ENAMETOOLONG;
 		template += length;
 	}
-	if (used + 1 + strlen(extensions[parts->format]) >= size)
+	if (used + 1 + strlen(extension_of(parts)) >= size)
 		return -ENAMETOOLONG;
-	snprintf(text + used, size - used, "*%s", extensions[parts->format]);
+	snprintf(text + used, size - used, "*%s", extension_of(parts));
 	return 0;
 }
 
@@ -195,20 +217,19 @@ static void format_number(char text[NUMBER_LENGTH], uint32_t number)
 
 int name_number(char *text, size_t size, const char *name, uint32_t from, uint32_t to)
 {
-	char old[NUMBER_LENGTH + 8], new[NUMBER_LENGTH];
-	size_t length = strlen(name), tail;
-	enum file_format format;
+	char old[NUMBER_LENGTH + 16], new[NUMBER_LENGTH];
+	size_t length = strlen(name), i = find_kind(name, length), tail;
 	int n;
 
-	if (!find_format(name, length, &format))
+	if (i == COUNT_OF(kinds))
 		return -EINVAL;
 
 	format_number(old, from);
 	format_number(new, to);
-	strcat(old, extensions[format]);
+	strcat(old, kinds[i].extension);
 	tail = strlen(old);
 	if (length <= tail || strcmp(name + length - tail, old) != 0)
 		return -EINVAL;
-	n = snprintf(text, size, "%.*s%s%s", (int)(length - tail), name, new, extensions[format]);
+	n = snprintf(text, size, "%.*s%s%s", (int)(length - tail), name, new, kinds[i].extension);
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }

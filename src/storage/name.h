@@ -11,7 +11,14 @@
 struct name_parts {
 	const char *sensor, *interface;
 	unsigned int worker;
-	unsigned int format; /* enum file_format, for the extension */
+	unsigned int format;      /* enum file_format, for the extension, as the next */
+	unsigned int compression; /* enum compression */
+};
+
+/* What a capture file is by its extension. */
+struct name_kind {
+	enum file_format format;
+	enum compression compression;
 };
 
 /*
@@ -31,8 +38,8 @@ int name_expand(char *text, size_t size, const char *template, const struct name
  */
 int name_pattern(char *text, size_t size, const char *template, const struct name_parts *parts);
 
-/* Whether it is a capture file's by its extension, and of which format.  Pure. */
-bool name_is_capture(const char *name, enum file_format *ret_format);
+/* Whether it is a capture file's by its extension, and of which kind.  Pure. */
+bool name_is_capture(const char *name, struct name_kind *ret_kind);
 
 /* Of the name of an unfinished capture file, the length without .part; 0: it is none.  Pure. */
 size_t name_of_part(const char *name);

@@ -10,6 +10,7 @@
 #include "storage/name.h"
 #include "storage/pcap.h"
 #include "storage/pcapng.h"
+#include "storage/terms.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,6 +54,45 @@ static void complain(struct outlet *outlet, int error, const char *what)
 	if (!is_refused(outlet))
 		outlet->seat.events.refused(outlet->seat.events.user, error, what);
 	atomic_store(&outlet->seat.record->refused, 1);
+}
+
+/* ---- compression -------------------------------------------------------------------------- */
+
+/* Where a file is of another, it is finished before the next is begun. */
+static int take_encoder(struct outlet *outlet, enum compression compression)
+{
+	const struct encoder_terms terms = {
+		.compression = compression,
+		.level = outlet->seat.output->level,
+		.capacity = stage_size(outlet->stage),
+	};
+
+	if (encoder_is_of(outlet->encoder, &terms))
+		return 0;
+	encoder_free(TAKE(outlet->encoder));
+	return encoder_new(&outlet->encoder, &terms);
+}
+
+/* Where bytes are put that come next in the file, and are no block of packets. */
+static uint8_t *place_for_few(struct outlet *outlet)
+{
+	return outlet->encoder ? outlet->aside : stage_at(outlet->stage, outlet->books.filled);
+}
+
+uint64_t outlet_bound(const struct outlet *outlet, uint64_t size)
+{
+	return encoder_bound(outlet->encoder, (size_t)size);
+}
+
+uint64_t outlet_encode(struct outlet *outlet, const uint8_t *from, uint64_t size)
+{
+	if (!outlet->encoder)
+		return size;
+	size = encoder_put(
+	    outlet->encoder, stage_at(outlet->stage, outlet->books.filled), from, (size_t)size);
+	if (size == 0)
+		complain(outlet, -EBADMSG, "cannot compress");
+	return size;
 }
 
 /* ---- the end of a file ------------------------------------------------------------------- */
@@ -214,41 +254,28 @@ static void conclude(struct outlet *outlet)
 
 /* ---- what a file is by ------------------------------------------------------------------- */
 
-enum { TERMS_FILTER_SHIFT = 20, TERMS_FILTER_BITS = 11, TERMS_PCAPNG_SHIFT = 31 };
-_Static_assert(SNAPLEN_MOST << 1 < 1 << TERMS_FILTER_SHIFT, "terms do not overlap");
-
-/* Of a text as well as these few bits can tell. */
-static uint32_t filter_terms(const char *filter)
-{
-	uint32_t hash = 2166136261U;
-
-	for (; filter && *filter; filter++)
-		hash = (hash ^ (uint8_t)*filter) * 16777619U;
-	return (hash ^ hash >> TERMS_FILTER_BITS ^ hash >> 2 * TERMS_FILTER_BITS) &
-	       ((1U << TERMS_FILTER_BITS) - 1);
-}
-
-/* What the head of a file says of all that is in it: it is not gone on with by other terms. */
-static uint32_t file_terms(const struct writer_seat *seat)
-{
-	uint32_t terms = seat->snaplen << 1 | (seat->output->resolution == RESOLUTION_US);
-
-	if (seat->output->format == FORMAT_PCAPNG)
-		terms |= 1U << TERMS_PCAPNG_SHIFT | filter_terms(seat->filter)
-							<< TERMS_FILTER_SHIFT;
-	return terms;
-}
-
 static uint32_t open_terms(const struct outlet *outlet)
 {
 	return atomic_load(&outlet->seat.record->file_terms);
+}
+
+/* Its name says how it is compressed. */
+static enum compression open_compression(const struct outlet *outlet)
+{
+	const struct ledger_commit *books = &outlet->books;
+	const char *name = books->open.name[0] ? books->open.name : books->closing.name;
+	struct name_kind kind;
+
+	return name_is_capture(name, &kind) ? kind.compression
+					    : (enum compression)outlet->seat.output->compression;
 }
 
 static bool has_other_terms(const struct outlet *outlet)
 {
 	uint32_t terms = open_terms(outlet);
 
-	return terms != 0 && terms != file_terms(&outlet->seat);
+	return (terms != 0 && terms != terms_of(&outlet->seat)) ||
+	       open_compression(outlet) != outlet->seat.output->compression;
 }
 
 /*
@@ -264,16 +291,18 @@ static void put_end(struct outlet *outlet)
 		.segment = &books->open,
 		.counters = &books->counters,
 		.first_ns = MOST(clock_utc_ns(), books->open.last_ns),
-		.resolution = terms & 1 ? RESOLUTION_US : RESOLUTION_NS,
+		.resolution = terms_resolution(terms),
 	};
+	uint8_t *to;
 
-	if (!(terms >> TERMS_PCAPNG_SHIFT) || books->open.packets == 0)
+	if (terms_format(terms) != FORMAT_PCAPNG || books->open.packets == 0)
 		return;
-	if (stage_size(outlet->stage) - (books->filled - books->flushed) < PCAPNG_STATISTICS_MOST &&
+	if (stage_size(outlet->stage) - (books->filled - books->flushed) <
+		outlet_bound(outlet, PCAPNG_STATISTICS_MOST) &&
 	    outlet_flush(outlet) < 0)
 		return;
-	books->filled +=
-	    losses_put_all(&outlet->losses, stage_at(outlet->stage, books->filled), &place);
+	to = place_for_few(outlet);
+	books->filled += outlet_encode(outlet, to, losses_put_all(&outlet->losses, to, &place));
 }
 
 void outlet_finish(struct outlet *outlet, enum ledger_cause cause)
@@ -294,7 +323,7 @@ static int create(struct outlet *outlet, uint64_t first_ns)
 {
 	const struct writer_seat *seat = &outlet->seat;
 	const struct name_parts parts = { seat->sensor, seat->interface, seat->worker,
-		seat->output->format };
+		seat->output->format, seat->output->compression };
 	struct ledger_segment *open = &outlet->books.open;
 	char plain[LEDGER_NAME_LENGTH];
 	int r = name_expand(plain, sizeof(plain), seat->output->name, &parts, first_ns);
@@ -350,10 +379,15 @@ int outlet_begin(struct outlet *outlet, uint64_t first_ns, uint64_t utc_ns)
 {
 	const struct writer_seat *seat = &outlet->seat;
 	struct ledger_commit *books = &outlet->books;
-	uint64_t start = stage_round_up(books->filled);
-	size_t head_size;
-	int r;
+	uint64_t start = stage_round_up(books->filled), head_size;
+	uint8_t *head;
+	int r = take_encoder(outlet, (enum compression)seat->output->compression);
 
+	if (r < 0) {
+		complain(outlet, r, "cannot compress");
+		outlet->retry_ns = clock_monotonic_ns() + retry_delay_ns;
+		return r;
+	}
 	books_begin(books, start);
 	books->open = (struct ledger_segment) {
 		.start = start,
@@ -362,15 +396,16 @@ int outlet_begin(struct outlet *outlet, uint64_t first_ns, uint64_t utc_ns)
 		.dropped_before = books->counters.value[COUNTER_DROPPED],
 		.discarded_before = books->counters.value[COUNTER_DISCARDED],
 	};
-	head_size = put_head(seat, stage_at(outlet->stage, start));
+	head = place_for_few(outlet);
+	head_size = outlet_encode(outlet, head, put_head(seat, head));
 	/* No file is open just now: a kill between this and the commit leaves none of other terms.
 	 */
-	atomic_store(&seat->record->file_terms, file_terms(seat));
+	atomic_store(&seat->record->file_terms, terms_of(seat));
 	books->filled = books->whole = start + head_size;
 	losses_begin(
 	    &outlet->losses, books->counters.value[COUNTER_DROPPED], outlet->losses.discarded);
 	outlet->tailed = start;
-	r = create(outlet, first_ns);
+	r = head_size > 0 ? create(outlet, first_ns) : -EBADMSG;
 	if (r < 0)
 		refuse(outlet, r, "cannot make a file");
 	return r;
@@ -500,6 +535,7 @@ static void resume(struct outlet *outlet)
 
 int outlet_open(struct outlet *outlet, const struct writer_seat *seat)
 {
+	const enum compression compression = (enum compression)seat->output->compression;
 	int r;
 
 	*outlet = (struct outlet) { .seat = *seat };
@@ -510,8 +546,10 @@ int outlet_open(struct outlet *outlet, const struct writer_seat *seat)
 	if (r == -ENODATA) {
 		/* Where a record was damaged: the catalog's numbers go on. */
 		outlet->books.counters.value[COUNTER_FILES] = ledger_finished_last(seat->record);
-		return 0;
+		return take_encoder(outlet, compression);
 	}
+	if (r >= 0)
+		r = take_encoder(outlet, open_compression(outlet));
 	if (r < 0)
 		return r;
 	absorb_statistics(outlet);
@@ -520,11 +558,12 @@ int outlet_open(struct outlet *outlet, const struct writer_seat *seat)
 				       : outlet->books.counters.value[COUNTER_DISCARDED]);
 	resume(outlet);
 	FAULT(RESUMED);
-	return 0;
+	return outlet->segment ? 0 : take_encoder(outlet, compression);
 }
 
 void outlet_close(struct outlet *outlet)
 {
 	segment_close(TAKE(outlet->segment));
+	encoder_free(TAKE(outlet->encoder));
 	stage_close(TAKE(outlet->stage));
 }

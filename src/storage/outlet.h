@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #pragma once
 
+#include "storage/encoder.h"
 #include "storage/losses.h"
 #include "storage/seat.h"
 #include "storage/segment.h"
@@ -14,11 +15,13 @@
 struct outlet {
 	struct writer_seat seat;
 	struct stage *stage;
+	struct encoder *encoder;    /* of the open file, or of the next; NULL: no compression */
 	struct segment *segment;    /* the open file, or the closing one; NULL: none */
 	struct ledger_commit books; /* what the ledger will say with the next commit */
-	uint64_t tailed;            /* up to here the open file reads well */
-	struct losses losses;       /* what a pcapng tells of them */
-	uint64_t retry_ns;          /* when refused: when to try again, on the monotonic clock */
+	uint8_t aside[PCAPNG_HEAD_MOST]; /* for what is compressed, and is no block of packets */
+	uint64_t tailed;                 /* up to here the open file reads well */
+	struct losses losses;            /* what a pcapng tells of them */
+	uint64_t retry_ns; /* when refused: when to try again, on the monotonic clock */
 };
 
 /*
@@ -26,6 +29,15 @@ struct outlet {
  * open again, one that it was about to finish is finished.  Returns 0 or a negative errno.
  */
 int outlet_open(struct outlet *outlet, const struct writer_seat *seat);
+
+/* How many bytes of the file so many may become. */
+uint64_t outlet_bound(const struct outlet *outlet, uint64_t size);
+
+/*
+ * Bring bytes into the stage, compressed where the file is, at `filled`, where there is room for
+ * the bound.  Returns how many they are there, or 0, told, where the library fails.
+ */
+uint64_t outlet_encode(struct outlet *outlet, const uint8_t *from, uint64_t size);
 
 /* Leave everything as it stands, for whoever goes on. */
 void outlet_close(struct outlet *outlet);

@@ -36,10 +36,19 @@ struct reader {
 	struct section section;
 };
 
+/* Bytes that are missing are mostly so for what is wrong with the frames that hold them. */
 static int wrong(struct reader *reader, const char *fault)
 {
-	reader->fault = fault;
+	const char *of_frames = source_fault(&reader->source);
+
+	reader->fault = of_frames ? of_frames : fault;
 	return -EBADMSG;
+}
+
+/* Nothing more: 0 where that is the end. */
+static int end(struct reader *reader)
+{
+	return source_fault(&reader->source) ? wrong(reader, "") : 0;
 }
 
 /* `size` bytes of something must be there, at a place where none may be missing. */
@@ -62,7 +71,7 @@ static int next_pcap(struct reader *reader, struct reader_record *record)
 	int r = source_need(source, PCAP_RECORD_SIZE);
 
 	if (r < 0 || (r == 0 && source_left(source) == 0))
-		return r;
+		return r < 0 ? r : end(reader);
 	if (r == 0)
 		return wrong(reader, "ends within a packet's header");
 	at = source_at(source);
@@ -127,7 +136,7 @@ static int next_block(struct reader *reader, uint32_t *ret_type, uint32_t *ret_l
 	int r = source_need(source, SECTION_BLOCK_LEAST);
 
 	if (r < 0 || (r == 0 && source_left(source) == 0))
-		return r;
+		return r < 0 ? r : end(reader);
 	if (r == 0)
 		return wrong(reader, "ends within a block's header");
 	*ret_type = section_load32(&reader->section, source_at(source));
@@ -195,8 +204,6 @@ static const struct {
 	const char *fault;
 } others[] = {
 	{ { 0x1f, 0x8b }, 2, "is compressed by gzip; unpack it into a pipe" },
-	{ { 0x28, 0xb5, 0x2f, 0xfd }, 4, "is compressed by zstd; unpack it into a pipe" },
-	{ { 0x04, 0x22, 0x4d, 0x18 }, 4, "is compressed by lz4; unpack it into a pipe" },
 	{ { 0xfd, '7', 'z', 'X' }, 4, "is compressed by xz; unpack it into a pipe" },
 	{ { 'B', 'Z', 'h' }, 3, "is compressed by bzip2; unpack it into a pipe" },
 	{ { 0x34, 0xcd, 0xb2, 0xa1 }, 4, "is a modified pcap, which is not read" },
@@ -219,8 +226,10 @@ static int refuse(struct reader *reader)
 static int begin(struct reader *reader, struct reader_record *record)
 {
 	uint32_t magic;
-	int r = source_need(&reader->source, MAGIC_SIZE);
+	int r = source_begin(&reader->source);
 
+	if (r >= 0)
+		r = source_need(&reader->source, MAGIC_SIZE);
 	if (r == 0)
 		return wrong(reader,
 		    source_left(&reader->source) > 0 ? "is too short for a capture" : "is empty");

@@ -6,8 +6,9 @@
 
 /*
  * The packets of a capture file: pcap with microseconds or nanoseconds and pcapng, each in both
- * byte orders, from a file or from a pipe.  Whatever is wrong with the bytes ends the reading with
- * a fault that names the place, after all packets that stand before it.  Logs nothing.
+ * byte orders, as it is or compressed by lz4 or zstd, from a file or from a pipe.  Whatever is
+ * wrong with the bytes ends the reading with a fault that names the place, after all packets that
+ * stand before it.  Logs nothing.
  */
 struct reader;
 
@@ -33,7 +34,10 @@ int reader_next(struct reader *reader, struct reader_record *ret_record);
 /* What is wrong, after -EBADMSG: such as "ends within a packet". */
 const char *reader_fault(const struct reader *reader);
 
-/* Where in the file the first byte lies that is not in any packet returned, nor a header. */
+/*
+ * Where in the file, or in what a compressed one holds, the first byte lies that is not in any
+ * packet returned, nor a header.
+ */
 uint64_t reader_offset(const struct reader *reader);
 
 /* NULL is allowed. */

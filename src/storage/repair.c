@@ -5,6 +5,8 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "ledger/ledger.h"
+#include "storage/decoder.h"
+#include "storage/encoder.h"
 #include "storage/name.h"
 #include "storage/records.h"
 #include "storage/segment.h"
@@ -16,11 +18,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { NAME_ATTEMPTS = 10000, WINDOW = 1 << 20 };
+enum { NAME_ATTEMPTS = 10000, WINDOW = 1 << 20, FIRST_FRAME_MOST = 2048 };
 /* What stands behind a damaged place was captured at about the time of what stands before it. */
 static const uint64_t day_ns = 86400 * NSEC_PER_SEC;
 
 DEFINE_CLEANUP(struct segment *, segment_close)
+DEFINE_CLEANUP(struct encoder *, encoder_free)
 
 /* ---- the packets that are there ---------------------------------------------------------- */
 
@@ -80,6 +83,12 @@ static int take_header(struct source *source, struct records *records, struct re
 	}
 	report->fault = report->size == 0 ? "is empty" : "does not begin as a capture file does";
 	report->verdict = REPAIR_NO_PACKET;
+	if (source->frames) {
+		/* The frame of a header is short: behind it there may be more. */
+		if (report->size > FIRST_FRAME_MOST || source_left(source) > 0)
+			report->verdict = REPAIR_FOREIGN;
+		return 0;
+	}
 	while ((step = source_left(source)) > 0 && report->size >= PCAP_HEADER_SIZE) {
 		if (!is_zero(source_at(source), step))
 			report->verdict = REPAIR_FOREIGN;
@@ -191,36 +200,229 @@ static int look_behind(int fd, const struct records *records, struct repair_repo
 	return find_packet(search, report->whole + 1, &report->next);
 }
 
-/* ---- one file ---------------------------------------------------------------------------- */
+/* ---- compressed files -------------------------------------------------------------------- */
 
-static int look(int fd, struct repair_report *report)
+/* Whether all that was taken lies in whole frames; these end at *ret_end. */
+static bool is_at_frame_end(const struct source *source, uint64_t *ret_end)
+{
+	struct source_frame frame;
+
+	if (!source_frame_end(source, &frame) || source_left(source) > 0 ||
+	    frame.offset != source->offset)
+		return false;
+	*ret_end = frame.end;
+	return true;
+}
+
+/* Whether a whole frame begins there, with packets in it. */
+static int try_frame(int fd, const struct records *records, uint64_t at)
 {
 	struct source source = { .fd = fd };
-	struct records records;
-	struct stat status;
+	struct repair_report found = { .first_ns = UINT64_MAX };
+	struct records own = *records;
+	uint64_t ignored;
 	int r;
 
-	if (fstat(fd, &status) < 0)
+	if (lseek(fd, (off_t)at, SEEK_SET) < 0)
 		return -errno;
-	report->size = (uint64_t)status.st_size;
-	report->first_ns = UINT64_MAX;
-	r = take_header(&source, &records, report);
-	if (r <= 0) {
-		source_release(&source);
-		return r;
-	}
-	while ((r = take_record(&source, &records, report)) > 0)
-		;
-	report->whole = source.offset;
+	r = source_begin(&source);
+	if (r >= 0)
+		r = 1;
+	while (r > 0 && !(found.packets > 0 && is_at_frame_end(&source, &ignored)))
+		r = take_record(&source, &own, &found);
 	source_release(&source);
+	return r;
+}
+
+/* Returns 0 with *ret_at 0 where there is none. */
+static int find_frame(struct search *search, const uint8_t *magic, uint64_t from, uint64_t *ret_at)
+{
+	int r = 0;
+
+	*ret_at = 0;
+	for (uint64_t at = from; r == 0 && at < search->report->size; at += WINDOW) {
+		const uint8_t *found = search->window, *end;
+		ssize_t n = pread(search->fd, search->window, sizeof(search->window), (off_t)at);
+
+		if (n < 0)
+			return -errno;
+		end = search->window + n;
+		while (r == 0 &&
+		       (found = memmem(found, (size_t)(end - found), magic, DECODER_MAGIC_SIZE))) {
+			*ret_at = at + (uint64_t)(found++ - search->window);
+			r = try_frame(search->fd, search->records, *ret_at);
+		}
+	}
+	if (r <= 0)
+		*ret_at = 0;
+	return r < 0 ? r : 0;
+}
+
+static int look_behind_frames(int fd, const struct records *records, struct repair_report *report)
+{
+	CLEANUP(free_at) struct search *search = malloc(sizeof(*search));
+	uint8_t magic[DECODER_MAGIC_SIZE];
+
+	if (!search)
+		return -ENOMEM;
+	if (pread(fd, magic, sizeof(magic), 0) != (ssize_t)sizeof(magic))
+		return -EIO;
+	search->fd = fd;
+	search->records = records;
+	search->report = report;
+	return find_frame(search, magic, report->whole + 1, &report->next);
+}
+
+/* Without a packet: whether that is because there is nothing. */
+static bool has_nothing(int fd, const struct repair_report *report)
+{
+	uint8_t bytes[4096];
+	ssize_t n = 0;
+
+	for (uint64_t at = report->whole; at < report->size; at += (uint64_t)n) {
+		n = pread(fd, bytes, sizeof(bytes), (off_t)at);
+		if (n <= 0 || !is_zero(bytes, (size_t)n))
+			return false;
+	}
+	return true;
+}
+
+/* The first `size` bytes that a frame holds, as a frame of its own. */
+static int make_frame(int fd, struct repair_report *report, size_t size, uint8_t **ret_frame)
+{
+	CLEANUP(encoder_free_at) struct encoder *encoder = NULL;
+	CLEANUP(free_at) uint8_t *frame = NULL;
+	CLEANUP(source_release) struct source source = { .fd = fd };
+	uint8_t magic[DECODER_MAGIC_SIZE];
+	struct encoder_terms terms = { .capacity = size };
+	int r;
+
+	if (pread(fd, magic, sizeof(magic), (off_t)report->whole) != (ssize_t)sizeof(magic) ||
+	    lseek(fd, (off_t)report->whole, SEEK_SET) < 0)
+		return -EIO;
+	terms.compression = decoder_compression(magic);
+	r = source_begin(&source);
+	if (r >= 0)
+		r = source_need(&source, size);
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	r = encoder_new(&encoder, &terms);
+	if (r < 0)
+		return r;
+	frame = malloc(encoder_bound(encoder, size));
+	if (!frame)
+		return -ENOMEM;
+	report->added = encoder_put(encoder, frame, source_at(&source), size);
+	*ret_frame = TAKE(frame);
+	return report->added > 0 ? 0 : -EIO;
+}
+
+/*
+ * In place of the frame that is not whole.  It begins with the same packets: who is killed over it
+ * leaves a frame of which as many can be read as there were written.
+ */
+static int put_frame(
+    struct segment *segment, const struct repair_report *report, const uint8_t *from)
+{
+	uint64_t left = report->added, at = report->whole;
+
+	while (left > 0) {
+		ssize_t n = pwrite(segment_descriptor(segment), from, left, (off_t)at);
+
+		if (n <= 0 && errno != EINTR)
+			return n < 0 ? -errno : -EIO;
+		if (n < 0)
+			continue;
+		from += n;
+		at += (uint64_t)n;
+		left -= (uint64_t)n;
+	}
+	return 0;
+}
+
+/* ---- one file ---------------------------------------------------------------------------- */
+
+/* Of a compressed file: what is known at the end of its last whole frame. */
+struct sure {
+	struct repair_report report;
+	uint64_t offset; /* in what the file holds */
+};
+
+static void make_sure(
+    struct sure *sure, const struct source *source, const struct repair_report *report)
+{
+	uint64_t end;
+
+	if (!is_at_frame_end(source, &end))
+		return;
+	sure->report = *report;
+	sure->report.whole = end;
+	sure->offset = source->offset;
+}
+
+/* Every record there is; *ret_size: bytes of those behind the last whole frame. */
+static int take_records(struct source *source, struct records *records,
+    struct repair_report *report, uint64_t *ret_size)
+{
+	struct sure sure = { .report = *report };
+	int r;
+
+	make_sure(&sure, source, report);
+	while ((r = take_record(source, records, report)) > 0)
+		make_sure(&sure, source, report);
+	report->whole = source->offset;
+	*ret_size = 0;
+	if (r < 0 || !source->frames)
+		return r;
+	*ret_size = source->offset - sure.offset;
+	report->whole = sure.report.whole;
+	report->moved = report->packets - sure.report.packets;
+	if (source_fault(source))
+		report->fault = source_fault(source);
+	return r;
+}
+
+static int look_through(
+    int fd, struct source *source, struct repair_report *report, uint8_t **ret_frame)
+{
+	struct records records;
+	bool has_frames;
+	uint64_t size;
+	int r = source_begin(source);
+
+	if (r >= 0)
+		r = take_header(source, &records, report);
+	if (r <= 0)
+		return r;
+	has_frames = source->frames != NULL;
+	r = take_records(source, &records, report, &size);
 	if (r == 0 && report->whole < report->size)
-		r = look_behind(fd, &records, report);
+		r = has_frames ? look_behind_frames(fd, &records, report)
+			       : look_behind(fd, &records, report);
 	if (r < 0)
 		return r;
 	report->verdict = report->next > 0      ? REPAIR_DAMAGED
 			  : report->packets > 0 ? REPAIR_DONE
 						: REPAIR_NO_PACKET;
-	return 0;
+	/* What cannot be decoded may be of use to somebody, but for a first block that is cut. */
+	if (has_frames && report->verdict == REPAIR_NO_PACKET && !source_is_cut(source) &&
+	    !has_nothing(fd, report))
+		report->verdict = REPAIR_FOREIGN;
+	return report->verdict == REPAIR_DONE && report->moved > 0
+		   ? make_frame(fd, report, (size_t)size, ret_frame)
+		   : 0;
+}
+
+static int look(int fd, struct repair_report *report, uint8_t **ret_frame)
+{
+	CLEANUP(source_release) struct source source = { .fd = fd };
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	report->size = (uint64_t)status.st_size;
+	report->first_ns = UINT64_MAX;
+	return look_through(fd, &source, report, ret_frame);
 }
 
 /* Where nothing is to be done, only see whether the name is free. */
@@ -253,6 +455,7 @@ int repair_file(int directory, const char *name, const struct repair_wish *wish,
     struct repair_report *ret_report)
 {
 	CLEANUP(segment_close_at) struct segment *segment = NULL;
+	CLEANUP(free_at) uint8_t *frame = NULL;
 	struct repair_report report = { .fault = "" };
 	char plain[LEDGER_NAME_LENGTH];
 	int r = name_number(plain, sizeof(plain), name, 0, 0);
@@ -269,10 +472,12 @@ int repair_file(int directory, const char *name, const struct repair_wish *wish,
 		return 0;
 	}
 	report.inode = segment_inode(segment);
-	r = look(segment_descriptor(segment), &report);
+	r = look(segment_descriptor(segment), &report, &frame);
 	if (r >= 0 && report.verdict == REPAIR_DONE) {
-		if (report.whole < report.size && !wish->dry_run)
-			r = segment_cut(segment, report.whole);
+		if (frame && !wish->dry_run)
+			r = put_frame(segment, &report, frame);
+		if (r >= 0 && report.whole < report.size && !wish->dry_run)
+			r = segment_cut(segment, report.whole + report.added);
 		if (r >= 0)
 			r = give_name(directory, name, segment, wish->dry_run, &report.number);
 	}

@@ -6,7 +6,9 @@
 
 /*
  * An unfinished file becomes a finished one: what stands behind its last whole packet is cut off,
- * and it is given its name.  No whole packet is ever cut, no file overwritten, and none touched
+ * and it is given its name.  Of a compressed file what stands behind the last whole frame is cut;
+ * what packets can be read of that are put into a frame of their own in its place.  No whole packet
+ * is ever cut, no file overwritten, and none touched
  * that somebody has open.  Logs nothing.
  */
 
@@ -24,9 +26,13 @@ enum repair_verdict {
 struct repair_report {
 	enum repair_verdict verdict;
 	const char *fault;          /* what ends the packets; "" where the file ends with one */
-	uint64_t size, whole;       /* bytes found, and up to the end of the last whole packet */
+	uint64_t size, whole;       /* bytes found, and up to the end of the last whole packet; of a
+				       compressed file, of the last whole frame */
+	uint64_t added;             /* bytes of a frame that is put there, of packets that can be
+				       read of one that is not whole */
 	uint64_t next;              /* where packets go on behind that, 0: nowhere */
-	uint64_t packets;           /* whole ones, in front of that */
+	uint64_t packets;           /* whole ones, in front of that, and in what is added */
+	uint64_t moved;             /* of these, in what is added */
 	uint64_t first_ns, last_ns; /* the least and greatest stamp of them */
 	uint64_t inode;
 	uint32_t number; /* of the -N that its name got, where others have the plain one; 0: none */

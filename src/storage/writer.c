@@ -11,13 +11,15 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Quiet traffic is on disk within a second of its block; this leaves a tenth for the disk. */
 static const uint64_t tail_delay_ns = 900 * NSEC_PER_MSEC;
 
 struct writer {
 	struct outlet outlet;
-	uint64_t oldest_ns; /* when the oldest byte that no file shows was committed; 0: none */
+	struct losses untold; /* before the block in hand was begun */
+	uint64_t oldest_ns;   /* when the oldest byte that no file shows was committed; 0: none */
 };
 
 DEFINE_CLEANUP(struct writer *, writer_close)
@@ -57,7 +59,7 @@ bool writer_wants_exact(const struct writer *writer, uint64_t bytes)
 {
 	const struct rotation_file file = file_of(writer);
 
-	return writer->outlet.segment &&
+	return writer->outlet.segment && !writer->outlet.encoder &&
 	       rotation_is_full(rotate_of(writer), &file, bytes + around(writer), 0);
 }
 
@@ -76,10 +78,13 @@ static bool can_store(struct writer *writer, uint64_t bytes, uint64_t first_ns, 
 	if (!outlet->segment && (!outlet_may_try(outlet, clock_monotonic_ns()) ||
 				    outlet_begin(outlet, first_ns, utc_ns) < 0))
 		return false;
-	return has_room(writer, bytes) || outlet_flush(outlet) == 0;
+	return has_room(writer, outlet_bound(outlet, bytes)) || outlet_flush(outlet) == 0;
 }
 
-/* Packets of the block follow, so that a file is never of these alone. */
+/*
+ * Packets of the block follow, so that a file is never of these alone.  In front of packets that
+ * are to be compressed there is a margin for them.
+ */
 static void put_statistics(
     struct writer *writer, struct append *append, uint64_t first_ns, uint64_t utc_ns)
 {
@@ -91,8 +96,30 @@ static void put_statistics(
 		.resolution = (enum file_resolution)outlet->seat.output->resolution,
 	};
 
-	if (losses_look(&outlet->losses, place.counters, first_ns, utc_ns))
-		append->size = losses_put(&outlet->losses, append->at, &place);
+	if (!append->is_pcapng || !append->at ||
+	    !losses_look(&outlet->losses, place.counters, first_ns, utc_ns))
+		return;
+	if (outlet->encoder) {
+		append->front = losses_put(&outlet->losses, outlet->aside, &place);
+		append->at -= append->front;
+		memcpy(append->at, outlet->aside, append->front);
+	} else {
+		append->front = losses_put(&outlet->losses, append->at, &place);
+	}
+	append->size += append->front;
+}
+
+/* Where the packets of the next block are put. */
+static uint8_t *place_for_block(const struct outlet *outlet)
+{
+	return outlet->encoder ? encoder_scratch(outlet->encoder)
+			       : stage_at(outlet->stage, outlet->books.filled);
+}
+
+/* Of what is compressed it is not known yet whether it would pass the file's size. */
+static uint64_t least_size(const struct writer *writer, uint64_t bytes)
+{
+	return writer->outlet.encoder ? 0 : bytes;
 }
 
 void writer_begin_block(struct writer *writer, struct append *ret_append, uint64_t bytes,
@@ -103,23 +130,73 @@ void writer_begin_block(struct writer *writer, struct append *ret_append, uint64
 	const struct outlet *outlet = &writer->outlet;
 
 	bytes += around(writer);
-	if (outlet->segment && (rotation_is_full(rotate, &file, bytes, packets) ||
-				   rotation_is_old(rotate, &file, utc_ns)))
+	if (outlet->segment &&
+	    (rotation_is_full(rotate, &file, least_size(writer, bytes), packets) ||
+		rotation_is_old(rotate, &file, utc_ns)))
 		writer_finish(writer, CAUSE_ROTATED);
 	*ret_append = (struct append) {
-		.at = can_store(writer, bytes, first_ns, utc_ns)
-			  ? stage_at(outlet->stage, outlet->books.filled)
-			  : NULL,
+		.at = can_store(writer, bytes, first_ns, utc_ns) ? place_for_block(outlet) : NULL,
 		.snaplen = outlet->seat.snaplen,
 		.cut_at = outlet->seat.snaplen,
 		.longest = outlet->seat.longest,
 		.microseconds = outlet->seat.output->resolution == RESOLUTION_US,
 		.is_pcapng = writer_makes_pcapng(writer),
+		.named_ns = first_ns,
+		.begun_utc_ns = utc_ns,
 		.first_ns = UINT64_MAX,
 	};
-	if (ret_append->is_pcapng && ret_append->at)
-		put_statistics(writer, ret_append, first_ns, utc_ns);
+	writer->untold = outlet->losses;
+	put_statistics(writer, ret_append, first_ns, utc_ns);
 }
+
+/* ---- compressed blocks ------------------------------------------------------------------- */
+
+/* With the statistics of its end, which the file has room for too. */
+static bool passes_size(const struct writer *writer, uint64_t frame)
+{
+	const struct rotation_file file = file_of(writer);
+	uint64_t end =
+	    writer_makes_pcapng(writer) ? outlet_bound(&writer->outlet, PCAPNG_STATISTICS_MOST) : 0;
+
+	return rotation_is_full(rotate_of(writer), &file, frame + end, 0);
+}
+
+/*
+ * Its packets begin the next file; the statistics in front of them are told at the end of this one.
+ */
+static void move_to_next_file(struct writer *writer, struct append *append)
+{
+	struct outlet *outlet = &writer->outlet;
+
+	append->at += append->front;
+	append->size -= append->front;
+	append->front = 0;
+	outlet->losses = writer->untold;
+	writer_finish(writer, CAUSE_ROTATED);
+	if (!can_store(
+		writer, append->size + around(writer), append->named_ns, append->begun_utc_ns))
+		append->at = NULL;
+	put_statistics(writer, append, append->named_ns, append->begun_utc_ns);
+}
+
+void writer_seal_block(struct writer *writer, struct append *append)
+{
+	struct outlet *outlet = &writer->outlet;
+	uint64_t size;
+
+	if (!append->at || !outlet->encoder)
+		return;
+	size = outlet_encode(outlet, append->at, append->size);
+	if (size > 0 && passes_size(writer, size)) {
+		move_to_next_file(writer, append);
+		size = append->at ? outlet_encode(outlet, append->at, append->size) : 0;
+	}
+	append->size = size;
+	if (size == 0)
+		append->at = NULL;
+}
+
+/* ---- commits ----------------------------------------------------------------------------- */
 
 struct ledger_statistics *writer_statistics_slot(struct writer *writer)
 {

@@ -47,6 +47,13 @@ void writer_note(struct writer *writer, enum losses_event event);
 void writer_begin_block(struct writer *writer, struct append *ret_append, uint64_t bytes,
     uint64_t packets, uint64_t first_ns, uint64_t utc_ns);
 
+/*
+ * All of the block's packets are put: it becomes what it is in the file, where it is compressed.
+ * How large that is is known only now, so that a file that it would fill may be finished here, too.
+ * May block on the disk then.
+ */
+void writer_seal_block(struct writer *writer, struct append *append);
+
 /* Whether a block of at most `bytes` may pass the file's size, so that its size must be exact. */
 bool writer_wants_exact(const struct writer *writer, uint64_t bytes);
 
@@ -54,8 +61,8 @@ bool writer_wants_exact(const struct writer *writer, uint64_t bytes);
 struct ledger_statistics *writer_statistics_slot(struct writer *writer);
 
 /*
- * Commit a block, with the statistics; NULL for one without packets.  Its ring block may be given
- * back after this.  May block on the disk where the stage is half full.
+ * Commit a block that is sealed, with the statistics; NULL for one without packets.  Its ring block
+ * may be given back after this.  May block on the disk where the stage is half full.
  */
 void writer_commit_block(
     struct writer *writer, const struct append *append, uint64_t number, uint64_t now_ns);

@@ -104,6 +104,8 @@ static void tell_settings(struct child *child, bool begins_file)
 		    .snaplen = (uint32_t)config->capture.snaplen,
 		    .resolution = output->resolution,
 		    .format = output->format,
+		    .compression = output->compression,
+		    .level = (uint32_t)output->level,
 		    .sync = output->sync },
 	};
 

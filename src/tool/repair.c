@@ -21,7 +21,7 @@
 
 static const char usage[] =
     "usage: fancap repair [--dry-run] [--json] [--runtime-directory DIR] FILE...\n"
-    "Finishes a file that was left unfinished (NAME.pcap.part, NAME.pcapng.part): cuts what\n"
+    "Finishes a file that was left unfinished (NAME.pcap.part, NAME.pcapng.zst.part): cuts what\n"
     "stands behind its last whole packet and gives it its name, or NAME-1 where that is taken.\n"
     "It never cuts a whole packet, and never removes or overwrites a file. Of other files it only\n"
     "says whether they are whole.\n"
@@ -138,6 +138,9 @@ static int say_done(const struct job *job, const struct repair_report *report)
 	if (cut > 0)
 		printf("; %s %" PRIu64 " bytes behind byte %" PRIu64 " (%s)",
 		    dry_run ? "would cut" : "cut", cut, report->whole, report->fault);
+	if (report->added > 0)
+		printf("; of these bytes, %" PRIu64 " packets %s a frame of their own",
+		    report->moved, dry_run ? "would get" : "have");
 	putchar('\n');
 	return 0;
 }
@@ -230,7 +233,8 @@ static int look_at_finished(struct job *job)
 	if (r < 0)
 		log_line(LOG_ERR,
 		    "%s: at byte %" PRIu64 ": %s, behind %" PRIu64
-		    " packets; it is no unfinished file (NAME.pcap.part, NAME.pcapng.part), and is "
+		    " packets; it is no unfinished file (NAME.pcap.part, NAME.pcapng.part or the "
+		    "like), and is "
 		    "left as it is",
 		    job->path, report.whole, report.fault, report.packets);
 	reader_close(reader);

@@ -195,6 +195,7 @@ static void check_name(struct config_faults *faults, const struct config *config
 		.interface = longest_interface(config, interface),
 		.worker = WORKERS_MOST - 1,
 		.format = config->output.format,
+		.compression = config->output.compression,
 	};
 	char plain[LEDGER_NAME_LENGTH], name[LEDGER_NAME_LENGTH] = "";
 	int r =

@@ -74,6 +74,7 @@ static void store(const struct carry *carry, const struct carry_block *block,
 	    first->time_ns, clock_utc_ns());
 	ret_append->cut_at = carry->cut_at;
 	store_packets(ret_append, block, carry->next);
+	writer_seal_block(carry->writer, ret_append);
 }
 
 /* The block's own count may be as damaged as the rest: no more than the kernel counted waits. */

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "ledger/finished.h"
 #include "ledger/salvage.h"
+#include "storage/decoder.h"
 #include "storage/name.h"
 #include "storage/records.h"
 #include "storage/stage.h"
@@ -193,10 +194,56 @@ static int walk(const struct seam *seam, uint64_t *ret_packets)
 	return 0;
 }
 
+/*
+ * The same for frames: each is whole, by its own checksum, and the last ends where the stream does.
+ * A mark ends with a frame.
+ */
+static int walk_frames(const struct seam *seam, struct decoder *decoder)
+{
+	const struct ledger_commit *commit = &seam->heirloom->commit;
+	uint64_t at = MOST(commit->whole, seam->heirloom->segment->start);
+	uint8_t in[4096], out[16384];
+	int r = 1;
+
+	while (r >= 0 && at < commit->filled) {
+		size_t taken = (size_t)LEAST(commit->filled - at, (uint64_t)sizeof(in));
+		size_t put = sizeof(out);
+
+		r = peek(seam, at, in, taken);
+		if (r >= 0)
+			r = decoder_step(decoder, in, &taken, out, &put);
+		at += taken;
+	}
+	/* It may have taken all, and not put all yet. */
+	while (r == 0) {
+		size_t taken = 0, put = sizeof(out);
+
+		r = decoder_step(decoder, in, &taken, out, &put);
+		if (r == 0 && put == 0)
+			r = -EBADMSG;
+	}
+	return r < 0 ? -EBADMSG : 0;
+}
+
+/* By its name, and so by what it begins with. */
+static int walk_compressed(const struct seam *seam, enum compression compression)
+{
+	struct decoder *decoder;
+	int r = decoder_new(&decoder, compression);
+
+	if (r < 0)
+		return r;
+	r = walk_frames(seam, decoder);
+	decoder_free(decoder);
+	return r;
+}
+
 static int check_seam(struct heirloom *heirloom)
 {
 	CLEANUP(stage_close_at) struct stage *stage = NULL;
 	CLEANUP(close_at) int file = -1;
+	struct seam seam;
+	struct name_kind kind;
 	char name[LEDGER_NAME_LENGTH + 8];
 	int r = stage_open(&stage, heirloom->stage, (size_t)heirloom->record->stage.size);
 
@@ -207,7 +254,10 @@ static int check_seam(struct heirloom *heirloom)
 	    openat(heirloom->estate->output, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (file < 0)
 		return -errno;
-	return walk(&(struct seam) { heirloom, stage, file }, &heirloom->staged);
+	seam = (struct seam) { heirloom, stage, file };
+	if (name_is_capture(heirloom->segment->name, &kind) && kind.compression != COMPRESSION_NONE)
+		return walk_compressed(&seam, kind.compression);
+	return walk(&seam, &heirloom->staged);
 }
 
 /* Why its file cannot be gone on with, or NULL.  *ret_is_there: so that it is read instead. */

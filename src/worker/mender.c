@@ -51,14 +51,17 @@ static bool fits(
     const struct walk *walk, const char *name, const char *interface, unsigned int worker)
 {
 	const struct config *config = walk->heritage->config;
-	struct name_parts parts = { config->sensor, interface, worker, FORMAT_PCAP };
-	enum file_format format;
+	struct name_parts parts = {
+		.sensor = config->sensor, .interface = interface, .worker = worker
+	};
+	struct name_kind kind;
 	char pattern[PATTERN_LENGTH];
 
-	/* An earlier life may have written another format. */
-	if (!name_is_capture(name, &format))
+	/* An earlier life may have written another format, or compressed it otherwise. */
+	if (!name_is_capture(name, &kind))
 		return false;
-	parts.format = format;
+	parts.format = kind.format;
+	parts.compression = kind.compression;
 	return name_pattern(pattern, sizeof(pattern), config->output.name, &parts) == 0 &&
 	       fnmatch(pattern, name, 0) == 0;
 }
@@ -110,14 +113,19 @@ static void say_repaired(const struct walk *walk, const char *name,
 	    0)
 		return;
 	find_worker(walk, name, message);
-	if (cut > 0)
+	if (report->added > 0)
+		snprintf(message->text, sizeof(message->text),
+		    "%" PRIu64 " bytes cut behind its last whole frame (%s), of which %" PRIu64
+		    " packets are in a new one",
+		    cut, report->fault, report->moved);
+	else if (cut > 0)
 		snprintf(message->text, sizeof(message->text),
 		    "%" PRIu64 " bytes cut behind its last packet (%s)", cut, report->fault);
 	else
 		snprintf(message->text, sizeof(message->text), "nothing cut");
 	message->file.inode = report->inode;
 	message->file.packets = report->packets;
-	message->file.bytes = report->whole;
+	message->file.bytes = report->whole + report->added;
 	message->file.first_ns = report->first_ns;
 	message->file.last_ns = report->last_ns;
 	message->file.closed_ns = clock_utc_ns();

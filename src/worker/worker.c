@@ -317,6 +317,8 @@ static int on_settings(struct worker *worker, const struct message *message)
 	output->resolution = settings->resolution;
 	output->sync = settings->sync;
 	output->format = settings->format;
+	output->compression = settings->compression;
+	output->level = settings->level;
 	/* One that is too long to be told is named in no file. */
 	snprintf(worker->filter, sizeof(worker->filter), "%s", message->file.name);
 	writer_set_filter(worker->writer, worker->filter);

@@ -321,11 +321,37 @@ files() {
 	find "$work/out" -type f -name "${1:-*.${output_format:-pcap}}" | sort
 }
 
+unpack() { # FILE
+	case ${1%.part} in
+	*.zst) zstd -dcq "$1" ;;
+	*.lz4) lz4 -dcq "$1" ;;
+	*) cat "$1" ;;
+	esac
+}
+
+# Each file as it is, or what a compressed one holds, by the usual tools, by the same name.
+plain_files() {
+	local file plain
+
+	rm -rf "$work/plain"
+	while read -r file; do
+		case $file in
+		*.zst | *.lz4)
+			mkdir -p "$work/plain"
+			plain=$work/plain/$(basename "${file%.*}")
+			unpack "$file" >"$plain" || echo "$file-cannot-be-unpacked"
+			echo "$plain"
+			;;
+		*) echo "$file" ;;
+		esac
+	done < <(files)
+}
+
 # verify ARGUMENTS...: all finished files against the plan; sets $verdict.
 verify() {
 	local list
 
-	mapfile -t list < <(files)
+	mapfile -t list < <(plain_files)
 	verdict=$("$tools/check_numbered" "$@" "${list[@]}")
 	local result=$?
 	echo "found: $verdict"

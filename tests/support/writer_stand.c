@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "support/writer_stand.h"
 
+#include "storage/decoder.h"
+#include "storage/name.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -137,6 +140,7 @@ void stand_store(struct stand *stand, struct writer *writer, uint64_t number, un
 		else
 			append_packet(&append, &packet);
 	}
+	writer_seal_block(writer, &append);
 	read_statistics(stand, writer_statistics_slot(writer));
 	writer_commit_block(writer, &append, number, 1);
 }
@@ -188,13 +192,51 @@ static int next_pcapng(FILE *file, uint64_t *ret_value)
 	return 0;
 }
 
+/* False where the last frame is not whole. */
+static bool unpack(struct decoder *decoder, int from, int to)
+{
+	static uint8_t in[1 << 20], out[1 << 20];
+	ssize_t n = read(from, in, sizeof(in));
+	int r = 1;
+
+	for (ssize_t at = 0; r >= 0 && at < n;) {
+		size_t taken = (size_t)(n - at), put = sizeof(out);
+
+		r = decoder_step(decoder, in + at, &taken, out, &put);
+		if (r < 0 || write(to, out, put) != (ssize_t)put)
+			return false;
+		at += (ssize_t)taken;
+	}
+	return n >= 0 && r > 0;
+}
+
+int stand_open_file(const struct stand *stand, const char *name)
+{
+	int fd = openat(stand->seat.directory, name, O_RDONLY | O_CLOEXEC), unpacked;
+	struct decoder *decoder;
+	struct name_kind kind;
+	bool is_whole;
+
+	if (fd < 0 || !name_is_capture(name, &kind) || kind.compression == COMPRESSION_NONE)
+		return fd;
+	unpacked = memfd_create("unpacked", MFD_CLOEXEC);
+	if (decoder_new(&decoder, kind.compression) < 0)
+		return -1;
+	is_whole = unpack(decoder, fd, unpacked) && lseek(unpacked, 0, SEEK_SET) == 0;
+	decoder_free(decoder);
+	close(fd);
+	if (!is_whole)
+		close(unpacked);
+	return is_whole ? unpacked : -1;
+}
+
 int64_t stand_read(const struct stand *stand, const char *name,
     void (*take)(void *user, uint64_t value), void *user)
 {
 	int (*next)(FILE *, uint64_t *) = strstr(name, ".pcapng") ? next_pcapng : next_pcap;
 	uint8_t header[PCAP_HEADER_SIZE];
 	int64_t packets = 0;
-	int fd = openat(stand->seat.directory, name, O_RDONLY | O_CLOEXEC);
+	int fd = stand_open_file(stand, name);
 	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 	uint64_t value;
 	int r;

@@ -55,6 +55,12 @@ static inline uint64_t stand_value(uint64_t number, unsigned int packet)
 }
 
 /*
+ * A capture file for reading; of one that is compressed, what it holds, of which each frame must be
+ * whole.  Returns a descriptor, or -1.
+ */
+int stand_open_file(const struct stand *stand, const char *name);
+
+/*
  * Read a capture file to its end.  Returns how many packets it has, or -1 where it is none or is
  * cut; each number is given to `take`, which may be NULL.
  */

@@ -6,20 +6,22 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 static const uint64_t second = 1000000000;
 
 static void each_format_has_its_extension(void **state)
 {
 	const struct name_parts parts = { "s", "i", 3, FORMAT_PCAPNG };
-	enum file_format format;
+	struct name_kind kind;
 	char name[64];
 
 	(void)state;
 	assert_int_equal(name_expand(name, sizeof(name), "%{sensor}", &parts, 0), 0);
 	assert_string_equal(name, "s.pcapng");
-	assert_true(name_is_capture(name, &format));
-	assert_int_equal(format, FORMAT_PCAPNG);
+	assert_true(name_is_capture(name, &kind));
+	assert_int_equal(kind.format, FORMAT_PCAPNG);
 	assert_int_equal(name_number(name, sizeof(name), "s.pcapng", 0, 2), 0);
 	assert_string_equal(name, "s-2.pcapng");
 	assert_int_equal(name_number(name, sizeof(name), "s-2.pcapng", 2, 0), 0);
@@ -27,15 +29,53 @@ static void each_format_has_its_extension(void **state)
 	assert_int_equal(name_pattern(name, sizeof(name), "%{sensor}", &parts), 0);
 	assert_int_equal(fnmatch(name, "s-1.pcapng", 0), 0);
 	assert_int_not_equal(fnmatch(name, "s-1.pcap", 0), 0);
-	assert_true(name_is_capture("a.pcap", &format));
-	assert_int_equal(format, FORMAT_PCAP);
-	assert_false(name_is_capture(".pcap", &format));
-	assert_false(name_is_capture("a.pcapn", &format));
+	assert_true(name_is_capture("a.pcap", &kind));
+	assert_int_equal(kind.format, FORMAT_PCAP);
+	assert_false(name_is_capture(".pcap", &kind));
+	assert_false(name_is_capture("a.pcapn", &kind));
 	assert_int_equal(name_of_part("a.pcap.part"), 6);
 	assert_int_equal(name_of_part("a.pcapng.part"), 8);
 	assert_int_equal(name_of_part("a.pcapng"), 0);
 	assert_int_equal(name_of_part("a.idx.part"), 0);
 	assert_int_equal(name_of_part(".pcap.part"), 0);
+}
+
+static void so_has_each_compression(void **state)
+{
+	static const struct {
+		enum file_format format;
+		enum compression compression;
+		const char *name, *second;
+	} cases[] = {
+		{ FORMAT_PCAP, COMPRESSION_LZ4, "s.pcap.lz4", "s-2.pcap.lz4" },
+		{ FORMAT_PCAP, COMPRESSION_ZSTD, "s.pcap.zst", "s-2.pcap.zst" },
+		{ FORMAT_PCAPNG, COMPRESSION_LZ4, "s.pcapng.lz4", "s-2.pcapng.lz4" },
+		{ FORMAT_PCAPNG, COMPRESSION_ZSTD, "s.pcapng.zst", "s-2.pcapng.zst" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct name_parts parts = { "s", "i", 3, cases[i].format,
+			cases[i].compression };
+		struct name_kind kind;
+		char name[64], part[80];
+
+		assert_int_equal(name_expand(name, sizeof(name), "%{sensor}", &parts, 0), 0);
+		assert_string_equal(name, cases[i].name);
+		snprintf(part, sizeof(part), "%s.part", name);
+		assert_int_equal(name_of_part(part), strlen(name));
+		assert_true(name_is_capture(name, &kind));
+		assert_int_equal(kind.format, cases[i].format);
+		assert_int_equal(kind.compression, cases[i].compression);
+		assert_int_equal(name_number(name, sizeof(name), cases[i].name, 0, 2), 0);
+		assert_string_equal(name, cases[i].second);
+		assert_int_equal(name_number(name, sizeof(name), cases[i].second, 2, 0), 0);
+		assert_string_equal(name, cases[i].name);
+		assert_int_equal(name_pattern(name, sizeof(name), "%{sensor}", &parts), 0);
+		assert_int_equal(fnmatch(name, cases[i].second, 0), 0);
+		assert_int_not_equal(fnmatch(name, "s.pcap", 0), 0);
+	}
+	assert_int_equal(name_of_part("a.zst.part"), 0);
 }
 
 static void names_expand(void **state)
@@ -146,6 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_format_has_its_extension),
+		cmocka_unit_test(so_has_each_compression),
 		cmocka_unit_test(names_expand),
 		cmocka_unit_test(an_interface_named_like_a_conversion_stays_as_it_is),
 		cmocka_unit_test(a_name_that_is_too_long_is_refused),

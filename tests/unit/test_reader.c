@@ -193,8 +193,8 @@ static void what_is_no_capture_is_named(void **state)
 		const char *fault;
 	} cases[] = {
 		{ "\x1f\x8b\x08\x00", "is compressed by gzip; unpack it into a pipe" },
-		{ "\x28\xb5\x2f\xfd", "is compressed by zstd; unpack it into a pipe" },
-		{ "\x04\x22\x4d\x18", "is compressed by lz4; unpack it into a pipe" },
+		{ "\x28\xb5\x2f\xfd", "ends within a frame" },
+		{ "\x04\x22\x4d\x18", "ends within a frame" },
 		{ "BZh9", "is compressed by bzip2; unpack it into a pipe" },
 		{ "\xfd"
 		  "7zX",
