@@ -149,6 +149,17 @@ bool records_look(const struct records *records, const uint8_t *head, struct rec
 					      : look_at_pcapng(head, ret_record);
 }
 
+/* A packet's length is in its block twice: by that of the block, and by its own. */
+bool records_look_cut(const struct records *records, const uint8_t *bytes, size_t size)
+{
+	struct record record;
+
+	if (size < records_head(records) || !records_look(records, bytes, &record))
+		return false;
+	return record.is_packet && (records->format == FORMAT_PCAP || size < PCAPNG_PACKET_HEAD ||
+				       record.size == pcapng_packet_size(word_at(bytes, 5)));
+}
+
 bool records_take(struct records *records, const uint8_t *bytes, struct record *record)
 {
 	return records->format == FORMAT_PCAP || take_block(records, bytes, record);
@@ -157,4 +168,13 @@ bool records_take(struct records *records, const uint8_t *bytes, struct record *
 bool records_are_described(const struct records *records)
 {
 	return records->format == FORMAT_PCAP || records->snaplen > 0;
+}
+
+void records_assume(struct records *records)
+{
+	if (records_are_described(records))
+		return;
+	records->has_section = true;
+	records->unit = 1;
+	records->snaplen = SNAPLEN_MOST;
 }

@@ -19,6 +19,7 @@ struct records {
 
 enum {
 	RECORDS_HEAD_MOST = 16,            /* bytes that tell what a record is */
+	RECORDS_PACKET_HEAD_MOST = 28,     /* bytes in front of a packet */
 	RECORD_MOST = SNAPLEN_MOST + 4096, /* bytes of a whole one */
 };
 
@@ -41,6 +42,12 @@ size_t records_head(const struct records *records);
 bool records_look(const struct records *records, const uint8_t *head, struct record *ret_record);
 
 /*
+ * Whether a packet of ours begins so, and lacks only what is behind these bytes; where there are
+ * fewer than RECORDS_PACKET_HEAD_MOST, as far as they say.
+ */
+bool records_look_cut(const struct records *records, const uint8_t *bytes, size_t size);
+
+/*
  * Take a record that is whole, of which `record` is what its head said.  False where it does not
  * hold together.
  */
@@ -48,3 +55,6 @@ bool records_take(struct records *records, const uint8_t *bytes, struct record *
 
 /* Whether all that describes packets was taken, so that others may be left out. */
 bool records_are_described(const struct records *records);
+
+/* Take packets for whole ones, as long as any may be, though what describes them cannot be read. */
+void records_assume(struct records *records);

@@ -176,20 +176,30 @@ static int find_packet(struct search *search, uint64_t from, uint64_t *ret_at)
 	return 0;
 }
 
+/*
+ * Whether the file ends within the record behind the last whole one.  Where there is no whole one
+ * it says nothing that the rest goes by a single length.
+ */
+static bool ends_within(const struct records *records, const struct repair_report *report,
+    const uint8_t *bytes, size_t size)
+{
+	struct record record;
+
+	return report->packets > 0 && records_look_cut(records, bytes, size) &&
+	       records_look(records, bytes, &record) && record.size > report->size - report->whole;
+}
+
 /* Nothing is searched where a packet lacks its end: what it says may hold what looks like others.
  */
 static int look_behind(int fd, const struct records *records, struct repair_report *report)
 {
 	CLEANUP(free_at) struct search *search = NULL;
-	const size_t head = records_head(records);
-	uint8_t bytes[RECORDS_HEAD_MOST];
-	struct record record;
+	uint8_t bytes[RECORDS_PACKET_HEAD_MOST];
+	ssize_t n = pread(fd, bytes, sizeof(bytes), (off_t)report->whole);
 
-	if (report->size - report->whole < head)
-		return 0;
-	if (pread(fd, bytes, head, (off_t)report->whole) != (ssize_t)head)
-		return -EIO;
-	if (records_look(records, bytes, &record) && record.size > report->size - report->whole)
+	if (n < 0)
+		return -errno;
+	if ((size_t)n < records_head(records) || ends_within(records, report, bytes, (size_t)n))
 		return 0;
 	search = malloc(sizeof(*search));
 	if (!search)
@@ -396,6 +406,7 @@ static int look_through(
 		return r;
 	has_frames = source->frames != NULL;
 	r = take_records(source, &records, report, &size);
+	records_assume(&records);
 	if (r == 0 && report->whole < report->size)
 		r = has_frames ? look_behind_frames(fd, &records, report)
 			       : look_behind(fd, &records, report);
