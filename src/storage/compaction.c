@@ -60,7 +60,8 @@ static int copy(struct compaction *compaction)
 		if (!is_of_no_more(compaction, text, (size_t)n))
 			(void)fwrite(text, 1, (size_t)n, compaction->to);
 	}
-	if (ferror(compaction->from) || fflush(compaction->to) != 0)
+	/* One that failed in between is not told by the last: what it had to write is gone. */
+	if (ferror(compaction->from) || fflush(compaction->to) != 0 || ferror(compaction->to))
 		return -EIO;
 	return fsync(fileno(compaction->to)) < 0 ? -errno : 0;
 }
