@@ -27,7 +27,6 @@ static int look_what_is_done(struct cull *cull)
 {
 	int r;
 
-	cull->stock.only_done = cull->retain.after_close;
 	if (!cull->retain.after_close)
 		return 0;
 	r = close_record_follow(&cull->record);
@@ -82,12 +81,30 @@ static struct retention_facts facts_of(
 	return facts;
 }
 
+/*
+ * Such as chattr(1) has made immutable, or lies on a damaged place of the disk: the others go on.
+ * The rest is the whole file system's, or this process's.
+ */
+static bool is_of_one_file(int error)
+{
+	static const int others[] = { ENOENT, ESTALE, EROFS, ENOMEM, EMFILE, ENFILE, ENODEV };
+
+	for (size_t i = 0; i < COUNT_OF(others); i++)
+		if (error == -others[i])
+			return false;
+	return true;
+}
+
 static int step(struct cull *cull, const struct holds *holds, struct cull_outcome *outcome)
 {
-	struct stock_file *file = stock_oldest(&cull->stock, holds);
-	const struct retention_facts facts = facts_of(cull, holds, file);
+	struct stock_file *file;
+	struct retention_facts facts;
 	int r;
 
+	/* The configuration may have changed since the last step. */
+	cull->stock.only_done = cull->retain.after_close;
+	file = stock_oldest(&cull->stock, holds);
+	facts = facts_of(cull, holds, file);
 	outcome->is_out_of_reach = retention_is_out_of_reach(&cull->retain, &facts);
 	outcome->bound = retention_broken(&cull->retain, &facts);
 	outcome->is_held = holds->count > 0;
@@ -99,10 +116,9 @@ static int step(struct cull *cull, const struct holds *holds, struct cull_outcom
 		return 0;
 	r = removal_run(cull->directory, file->file, file->inode);
 	outcome->file = file;
-	/* Such as chattr(1) has made immutable: the others go on. */
-	if (r == -EPERM || r == -EACCES || r == -EBUSY) {
-		outcome->error = r;
-		file->is_stuck = true;
+	if (r < 0 && is_of_one_file(r)) {
+		outcome->error = file->is_told ? 0 : r;
+		file->is_stuck = file->is_told = true;
 		return 1;
 	}
 	if (r < 0 && r != -ENOENT && r != -ESTALE)

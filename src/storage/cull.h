@@ -23,8 +23,8 @@ struct cull_outcome {
 	enum retention_bound bound;    /* that was not kept */
 	const struct stock_file *file; /* that is gone, until the next step; NULL: none */
 	bool was_removed;              /* by this step; else somebody else had done so */
-	int error;               /* negative errno: it cannot be removed, and is passed over */
-	bool is_out_of_reach;    /* output.retain.free, by all that is ours */
+	int error;            /* negative errno, once: it cannot be removed, and is passed over */
+	bool is_out_of_reach; /* output.retain.free, by all that is ours */
 	bool is_held, is_unsure; /* there are holds; and one that cannot be read */
 	uint64_t waiting;        /* files that stay until output.on_close is done with them */
 };

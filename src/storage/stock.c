@@ -204,6 +204,7 @@ void stock_check(struct stock *stock)
 		if (stock->checked < stock->first || stock->checked >= stock->count)
 			stock->checked = stock->first;
 		file = stock->files[stock->checked++];
+		file->is_stuck = false;
 		if (!file->is_gone && !is_there(stock, file->inode, file->file))
 			stock_forget(stock, file);
 	}

@@ -16,7 +16,8 @@ struct stock_file {
 	bool is_done;                          /* output.on_close is done with it */
 	bool is_gone;                          /* removed, or not to be found */
 	bool is_linked; /* has another name, too: to remove it frees nothing */
-	bool is_stuck;  /* cannot be removed: passed over like one that is held */
+	bool is_stuck;  /* cannot be removed: passed over until it is looked at again */
+	bool is_told;   /* that it could not; the caller's */
 };
 
 /*
@@ -51,7 +52,10 @@ void stock_mark_done(struct stock *stock, const struct close_record *record);
 /* How many there are that it is not done with, where that counts. */
 uint64_t stock_waiting(const struct stock *stock);
 
-/* Look whether a few of them are still there, in turn: people remove files, too. */
+/*
+ * Look whether a few of them are still there, in turn: people remove files, too, and mend what kept
+ * one from being removed.
+ */
 void stock_check(struct stock *stock);
 
 /* The oldest file that is not held, and not passed over, or NULL. */

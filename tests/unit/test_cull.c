@@ -4,101 +4,24 @@
  * with files of others, links of every kind, files that were put in place of ours, and holds.
  */
 #include "support/cmocka.h"
+#include "support/finished_files.h"
 
 #include "base/array.h"
 #include "base/clock.h"
 #include "build.h"
-#include "storage/catalog.h"
-#include "storage/catalog_reader.h"
-#include "storage/compaction.h"
 #include "storage/cull.h"
 #include "storage/removal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { TREES = 1000, ENTRIES_MOST = 24 };
-
-static char path[64];
-static int outside = -1, directory = -1;
-
-static int remove_entry(const char *name, const struct stat *status, int flag, struct FTW *walk)
-{
-	(void)status;
-	(void)flag;
-	(void)walk;
-	return remove(name);
-}
-
-/* A directory of others', with the output directory in it. */
-static int make_directory(void **state)
-{
-	(void)state;
-	strcpy(path, "/tmp/fancap-cull-XXXXXX");
-	if (!mkdtemp(path))
-		return -1;
-	outside = open(path, O_DIRECTORY | O_CLOEXEC);
-	if (outside < 0 || mkdirat(outside, "output", 0750) < 0)
-		return -1;
-	directory = openat(outside, "output", O_DIRECTORY | O_CLOEXEC);
-	return directory < 0 ? -1 : 0;
-}
-
-static int remove_directory(void **state)
-{
-	(void)state;
-	close(directory);
-	close(outside);
-	return nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static uint64_t make_file(int at, const char *name)
-{
-	int fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	struct stat status;
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, "0123456789", 10), 10);
-	assert_int_equal(fstat(fd, &status), 0);
-	close(fd);
-	return status.st_ino;
-}
-
-static uint64_t inode_of(int at, const char *name)
-{
-	struct stat status;
-
-	return fstatat(at, name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_ino : 0;
-}
-
-static void enter(const char *file, uint64_t inode, const char *sensor, uint64_t time_ns)
-{
-	struct catalog catalog = { .directory = directory };
-	const struct catalog_entry entry = {
-		.file = file,
-		.inode = inode,
-		.sensor = sensor,
-		.interface = "eth0",
-		.first_ns = time_ns,
-		.last_ns = time_ns + 5,
-		.packets = 1,
-		.bytes = 10,
-		.closed_ns = time_ns + 6,
-		.cause = "rotated",
-	};
-
-	assert_int_equal(catalog_append(&catalog, &entry), 0);
-	catalog_release(&catalog);
-}
 
 /* ---- random trees ------------------------------------------------------------------------ */
 
@@ -158,7 +81,7 @@ static void make_entry(struct entry *entry, int number)
 
 		snprintf(target, sizeof(target), "target%d", number);
 		(void)make_file(outside, target);
-		snprintf(target, sizeof(target), "%s/target%d", path, number);
+		snprintf(target, sizeof(target), "%s/target%d", outside_path, number);
 		assert_int_equal(symlinkat(target, entry->at, entry->name), 0);
 		entry->inode = inode_of(entry->at, entry->name);
 	} else {
@@ -217,14 +140,8 @@ static void look_at_what_is_left(const struct entry *entries, int count, int bou
 
 static void empty_both(void)
 {
-	close(directory);
-	assert_int_equal(nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS), 0);
-	close(outside);
-	assert_int_equal(mkdir(path, 0750), 0);
-	outside = open(path, O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(mkdirat(outside, "output", 0750), 0);
-	directory = openat(outside, "output", O_DIRECTORY | O_CLOEXEC);
-	assert_true(directory >= 0);
+	assert_int_equal(remove_directory(NULL), 0);
+	assert_int_equal(make_directory(NULL), 0);
 }
 
 static void cull_down_to(int bound)
@@ -372,86 +289,60 @@ static void a_name_that_comes_again_is_one_file(void **state)
 	cull_end(&cull);
 }
 
-static uint64_t count_lines(void)
+/* Deeper than removal goes: told once, and the others go. */
+static void one_that_cannot_be_removed_stops_no_other(void **state)
 {
-	struct catalog_reader reader;
-	struct catalog_line line;
-	uint64_t count = 0;
-
-	assert_int_equal(catalog_reader_open(&reader, directory, 0), 0);
-	while (catalog_reader_next(&reader, &line) > 0)
-		count++;
-	count += reader.bad;
-	catalog_reader_close(&reader);
-	return count;
-}
-
-/* Others' lines, and what is no line of ours, are nobody's to throw away. */
-static void a_catalog_is_compacted_and_followed(void **state)
-{
+	char deep[128] = "";
 	struct cull cull;
 	struct cull_outcome outcome;
-	char name[32];
-	int fd;
 
 	(void)state;
-	for (int i = 0; i < 10; i++) {
-		snprintf(name, sizeof(name), "%d.pcap", i);
-		enter(name, make_file(directory, name), "mine", (uint64_t)(i + 1) * 100);
+	for (size_t i = 0; i < 40; i++) {
+		strcat(deep, "d/");
+		assert_int_equal(mkdirat(directory, deep, 0750), 0);
 	}
-	fd = openat(directory, "catalog.jsonl", O_WRONLY | O_APPEND | O_CLOEXEC);
-	assert_int_equal(write(fd, "a note\n", 7), 7);
-	close(fd);
+	strcat(deep, "0.pcap");
+	enter(deep, make_file(directory, deep), "mine", 50);
+	make_numbered(1, 5);
 	cull_begin(&cull, directory, "mine");
-	cull.retain.files = 4;
+	cull.retain.files = 2;
 	assert_int_equal(cull_look(&cull), 0);
+	assert_int_equal(cull_step(&cull, &outcome), 1);
+	assert_string_equal(outcome.file->file, deep);
+	assert_true(outcome.error < 0 && !outcome.was_removed);
+	assert_int_equal(cull_step(&cull, &outcome), 1);
+	assert_string_equal(outcome.file->file, "1.pcap");
+	assert_true(outcome.was_removed);
+	/* Tried again, in case that it was mended, and not told again. */
+	assert_int_equal(cull_look(&cull), 0);
+	assert_int_equal(cull_step(&cull, &outcome), 1);
+	assert_string_equal(outcome.file->file, deep);
+	assert_int_equal(outcome.error, 0);
+	assert_false(outcome.was_removed);
 	while (cull_step(&cull, &outcome) > 0)
 		assert_true(outcome.was_removed);
-	assert_int_equal(count_lines(), 11);
-	/* Somebody else does it just now. */
-	fd = openat(directory, "catalog.jsonl.new", O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
-	assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
-	assert_int_equal(compaction_run(directory), -EAGAIN);
-	assert_true(inode_of(directory, "catalog.jsonl.new") > 0);
-	close(fd);
-	assert_int_equal(compaction_run(directory), 0);
-	assert_int_equal(count_lines(), 5);
-	enter("10.pcap", make_file(directory, "10.pcap"), "mine", 1100);
-	assert_int_equal(cull_look(&cull), 0);
-	assert_int_equal(cull.stock.there, 5);
-	assert_int_equal(cull_step(&cull, &outcome), 1);
-	assert_string_equal(outcome.file->file, "6.pcap");
-	assert_int_equal(cull_step(&cull, &outcome), 0);
+	assert_int_equal(cull.stock.there, 2);
 	cull_end(&cull);
 }
 
-/* As a worker does that writes a line. */
-static void a_catalog_in_use_is_compacted_between_two_lines(void **state)
+/* A reload comes while many go. */
+static void what_must_wait_does_so_at_once(void **state)
 {
-	const struct timespec line = { .tv_nsec = 20000000 };
-	pid_t child;
-	int status, ready[2];
+	struct cull cull;
+	struct cull_outcome outcome;
 
 	(void)state;
-	enter("0.pcap", 1, "mine", 100);
-	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	child = fork();
-	assert_true(child >= 0);
-	if (child == 0) {
-		int fd = openat(directory, "catalog.jsonl", O_WRONLY | O_APPEND | O_CLOEXEC);
-
-		if (flock(fd, LOCK_SH) < 0 || write(ready[1], "", 1) != 1)
-			_exit(1);
-		(void)nanosleep(&line, NULL);
-		_exit(0);
-	}
-	assert_int_equal(read(ready[0], (char[1]) { 0 }, 1), 1);
-	assert_int_equal(compaction_run(directory), 0);
-	assert_int_equal(count_lines(), 0);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_int_equal(status, 0);
-	close(ready[0]);
-	close(ready[1]);
+	make_numbered(0, 5);
+	cull_begin(&cull, directory, "mine");
+	cull.retain.files = 1;
+	assert_int_equal(cull_look(&cull), 0);
+	assert_int_equal(cull_step(&cull, &outcome), 1);
+	assert_true(outcome.was_removed);
+	cull.retain.after_close = true;
+	assert_int_equal(cull_step(&cull, &outcome), 0);
+	assert_int_equal(outcome.waiting, 4);
+	assert_int_equal(cull.stock.there, 4);
+	cull_end(&cull);
 }
 
 /* ---- many -------------------------------------------------------------------------------- */
@@ -541,9 +432,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    what_a_hold_cannot_say_holds_everything, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
-		    a_catalog_is_compacted_and_followed, make_directory, remove_directory),
-		cmocka_unit_test_setup_teardown(a_catalog_in_use_is_compacted_between_two_lines,
-		    make_directory, remove_directory),
+		    one_that_cannot_be_removed_stops_no_other, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+		    what_must_wait_does_so_at_once, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(
 		    one_among_many_is_cheap, make_directory, remove_directory),
 	};
