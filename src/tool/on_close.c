@@ -337,7 +337,7 @@ static int begin(struct on_close *on_close)
 	if (r == -EBUSY) {
 		log_line(
 		    LOG_ERR, "%s: fancap on-close runs for it already", on_close->config->sensor);
-		return EX_TEMPFAIL;
+		return EX_UNAVAILABLE;
 	}
 	if (r < 0)
 		(void)log_failure(r, "%s/on-close: cannot %s what is done",
