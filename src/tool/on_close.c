@@ -214,7 +214,8 @@ static int wait_ms(const struct on_close *on_close)
 	uint64_t now = clock_monotonic_ns();
 	uint64_t until = now + LOOK_MS * NSEC_PER_MSEC;
 
-	if (on_close->running_count < on_close->output->on_close_parallel)
+	/* None is begun during a stop, whatever is due. */
+	if (on_close->stop_ns == 0 && on_close->running_count < on_close->output->on_close_parallel)
 		until = LEAST(until, closings_due(&on_close->closings));
 	if (on_close->record_ns > 0)
 		until = LEAST(until, on_close->record_ns);
