@@ -145,18 +145,30 @@ static void launch_what_is_due(struct on_close *on_close)
 		launch(on_close, closing);
 }
 
+static struct closing *take_running(struct on_close *on_close, pid_t pid)
+{
+	for (size_t i = 0; i < on_close->running_count; i++) {
+		struct closing *closing = on_close->running[i];
+
+		if (closing->pid != pid)
+			continue;
+		on_close->running[i] = on_close->running[--on_close->running_count];
+		return closing;
+	}
+	return NULL;
+}
+
+/* Whoever it is: the first process of a container is given what programs leave behind, too. */
 static void reap(struct on_close *on_close)
 {
-	for (size_t i = 0; i < on_close->running_count;) {
-		struct closing *closing = on_close->running[i];
-		int status;
+	pid_t pid;
+	int status;
 
-		if (waitpid(closing->pid, &status, WNOHANG) <= 0) {
-			i++;
-			continue;
-		}
-		on_close->running[i] = on_close->running[--on_close->running_count];
-		end(on_close, closing, status);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct closing *closing = take_running(on_close, pid);
+
+		if (closing)
+			end(on_close, closing, status);
 	}
 }
 
@@ -266,6 +278,8 @@ static int listen(struct on_close *on_close)
 {
 	sigset_t heard;
 
+	/* Whoever started it may ignore it, and then no end of a child could be waited for. */
+	(void)signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&heard);
 	sigaddset(&heard, SIGCHLD);
 	sigaddset(&heard, SIGTERM);
